@@ -1,0 +1,4 @@
+//! Receives events, keeps runs, offers jobs, judges gates, reports to the forge.
+
+pub mod forge;
+pub mod store;

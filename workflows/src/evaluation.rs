@@ -1,0 +1,155 @@
+//! What a job measured: one model on one data set, and the outcome of every example.
+//!
+//! The summary ([`Evaluation`]) travels in the job's report and is stored; the outcomes, which can
+//! be millions, are JSON Lines in a blob: one [`OutcomesHeader`], then one [`Outcome`] a line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{Digest, Sha};
+
+/// Version of the outcomes file, in its header. Readers refuse one that they do not know.
+pub const OUTCOMES_SCHEMA: u32 = 1;
+
+/// One model on one data set: what `assay eval --json` prints and what a gate compares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Unique within a run: the step's id, or its job's name.
+    pub name: String,
+    /// As scikit-learn would call it: `classification`, `regression`, …
+    pub task: String,
+    /// Examples evaluated.
+    pub n: u64,
+    /// Metric name (scikit-learn's) → value. NaN is absent, never a number.
+    pub metrics: BTreeMap<String, f64>,
+    /// Class label → metric → value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub per_class: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Slice name → metric → value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, BTreeMap<String, f64>>,
+    pub model: FileFacts,
+    pub dataset: FileFacts,
+    pub provider: ProviderFacts,
+    pub timing: Timing,
+    /// The numbers come from an earlier evaluation with the same key.
+    #[serde(default)]
+    pub cached: bool,
+    /// Where the outcomes are; none where the step kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<BlobRef>,
+}
+
+/// A file that an evaluation read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// As the workflow named it, relative to the workspace.
+    pub path: String,
+    pub digest: Digest,
+    pub bytes: u64,
+}
+
+/// A blob in the server's store (or in the local cache).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRef {
+    pub digest: Digest,
+    pub bytes: u64,
+}
+
+/// Where the model really ran, from ONNX Runtime's own profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderFacts {
+    /// `cpu` or `cuda`.
+    pub requested: String,
+    /// Execution provider → number of graph nodes that it ran.
+    pub nodes: BTreeMap<String, u64>,
+    /// What like is compared with like by: the CPU's or GPU's model name.
+    pub device: String,
+    /// ONNX Runtime's version.
+    pub version: String,
+    /// Intra-op threads: they change the last bits of some models' outputs.
+    pub threads: u32,
+}
+
+/// Milliseconds of wall time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    pub load_ms: f64,
+    pub run_ms: f64,
+    pub total_ms: f64,
+}
+
+/// First line of an outcomes file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomesHeader {
+    pub schema: u32,
+    pub task: String,
+    pub model: Digest,
+    pub dataset: Digest,
+    /// Class labels in the order of probability columns, where the task has classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+}
+
+/// One example: what was right, what the model said, and what it contributes to each metric that is
+/// a mean over examples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub id: String,
+    pub target: Value,
+    pub prediction: Value,
+    /// Confidence in the prediction, where the model gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Metric → this example's contribution (`accuracy`: 1 or 0; `log_loss`: −ln p).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, f64>,
+    /// Examples of one group are not independent (frames of one video, questions on one text).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+}
+
+/// An outcomes file, read whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcomes {
+    pub header: OutcomesHeader,
+    pub examples: Vec<Outcome>,
+}
+
+/// Why a text is not an outcomes file; `line` counts from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct OutcomesError {
+    pub line: usize,
+    pub message: String,
+}
+
+impl Outcomes {
+    /// Reads JSON Lines: the header, then one example a line.
+    pub fn parse(text: &str) -> Result<Self, OutcomesError> {
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let error = |line: usize, message: String| OutcomesError { line: line + 1, message };
+        let (number, first) = lines.next().ok_or_else(|| error(0, "the file is empty".to_owned()))?;
+        let header: OutcomesHeader = serde_json::from_str(first).map_err(|e| error(number, e.to_string()))?;
+        if header.schema != OUTCOMES_SCHEMA {
+            let message = format!("schema {} is not the one this version reads ({OUTCOMES_SCHEMA})", header.schema);
+            return Err(error(number, message));
+        }
+        let examples = lines
+            .map(|(number, line)| serde_json::from_str(line).map_err(|e| error(number, e.to_string())))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { header, examples })
+    }
+}
+
+/// An evaluation together with the commit and job that it speaks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub sha: Sha,
+    pub job: String,
+    pub evaluation: Evaluation,
+}

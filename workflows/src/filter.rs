@@ -1,0 +1,1 @@
+//! Filters on branches, tags and paths, in the glob language of GitHub.

@@ -1,0 +1,1 @@
+//! Matrices: vectors, `exclude`, then `include`, into rows.
