@@ -11,7 +11,8 @@
 //!    a repeat harmless: bytes the server already has are skipped, a gap is refused (409) with the
 //!    length that it has ([`LogReply`]).
 //! 4. `PUT|GET /api/runner/v1/leases/{lease}/artifacts/{name}` stores and fetches an artifact of the
-//!    run as `tar.zst`; `PUT /api/runner/v1/leases/{lease}/blobs/{digest}` stores outcomes.
+//!    run as `tar.zst`; `GET /api/runner/v1/leases/{lease}/artifacts` names those there are
+//!    ([`ArtifactList`]); `PUT /api/runner/v1/leases/{lease}/blobs/{digest}` stores outcomes.
 //! 5. `POST /api/runner/v1/leases/{lease}/report` ([`Report`]) says how far each step has come, and
 //!    at the end, with [`Report::finished`], how the job ended. After that the lease is gone.
 //! 6. A runner that is stopped in the middle gives the job back: a report with
@@ -33,7 +34,7 @@ use serde_json::Value;
 
 use crate::{
     evaluation::Evaluation,
-    ids::{JobKey, RepoName, Sha},
+    ids::{ArtifactName, JobKey, RepoName, Sha},
     run::Conclusion,
     syntax::{Job, Workflow},
 };
@@ -149,6 +150,13 @@ pub struct JobSpec {
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
     pub timeout_minutes: f64,
+    /// Path of the workflow file in the repository: where a failed step is annotated.
+    #[serde(default)]
+    pub workflow_file: String,
+    /// The commit was pushed by someone with write access. Code that is not trusted reads the caches of
+    /// trusted code but never writes them.
+    #[serde(default)]
+    pub trusted: bool,
 }
 
 impl JobSpec {
@@ -213,6 +221,12 @@ pub struct GpuSample {
 pub struct LogReply {
     /// Bytes of the log that the server has.
     pub length: u64,
+}
+
+/// The run's artifacts that are complete, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactList {
+    pub names: Vec<ArtifactName>,
 }
 
 /// How far the job has come. Cumulative: each report holds all steps, so a lost or repeated one
