@@ -1,0 +1,88 @@
+//! The server's public API, as the hooks, the demo and the other commands call it.
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use workflows::{
+    ids::{RepoName, Sha},
+    run::Conclusion,
+};
+
+pub struct Api {
+    base: String,
+    client: reqwest::Client,
+}
+
+/// Answer of `GET /api/v1/repos/{owner}/{repo}/commits/{sha}/gate`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GateAnswer {
+    pub state: GateState,
+    #[serde(default)]
+    pub conclusion: Option<Conclusion>,
+    #[serde(default)]
+    pub title: String,
+    /// Whether the default branch may move here.
+    pub allowed: bool,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub summary: Option<String>,
+    #[serde(default)]
+    pub text: Option<String>,
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateState {
+    /// Nothing is known of the commit.
+    None,
+    Pending,
+    Concluded,
+}
+
+impl Api {
+    pub fn new(base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), client: reqwest::Client::new() }
+    }
+
+    /// Address of a repository's page.
+    pub fn page(&self, repo: &RepoName) -> String {
+        format!("{}/{repo}", self.base)
+    }
+
+    pub async fn gate(&self, repo: &RepoName, sha: &Sha) -> anyhow::Result<GateAnswer> {
+        self.get(&format!("/api/v1/repos/{repo}/commits/{sha}/gate")).await
+    }
+
+    pub async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let url = format!("{}{path}", self.base);
+        let reply = self.client.get(&url).send().await.with_context(|| format!("no answer from {}", self.base))?;
+        let status = reply.status();
+        let body = reply.text().await?;
+        if !status.is_success() {
+            bail!("{url} answered {status}: {}", body.chars().take(300).collect::<String>());
+        }
+        serde_json::from_str(&body).with_context(|| format!("{url} answered something unexpected"))
+    }
+
+    /// Sends a signed delivery, as a forge does.
+    pub async fn deliver(&self, forge: &str, event: &str, guid: &str, sig: &str, body: Vec<u8>) -> anyhow::Result<()> {
+        let reply = self
+            .client
+            .post(format!("{}/webhooks/{forge}", self.base))
+            .header("content-type", "application/json")
+            .header("x-github-event", event)
+            .header("x-github-delivery", guid)
+            .header("x-hub-signature-256", sig)
+            .body(body)
+            .send()
+            .await
+            .with_context(|| format!("no answer from {}", self.base))?;
+        if reply.status().is_success() {
+            return Ok(());
+        }
+        let status = reply.status();
+        bail!("the server answered {status}: {}", reply.text().await.unwrap_or_default())
+    }
+}
