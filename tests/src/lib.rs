@@ -1,1 +1,8 @@
-//! Skeleton.
+//! The harness of the end-to-end tests: real processes, real git, real HTTP. Fakes exist only for
+//! what lies outside, and are built as state.
+
+pub mod binary;
+pub mod delivery;
+pub mod process;
+pub mod repo;
+pub mod wait;

@@ -98,7 +98,12 @@ fn cargo(args: &[&str], variables: &[(&str, &str)]) {
     command.current_dir(root()).args(args).envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo {} says:\n{text}{}", args.join(" "), String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "cargo {} says:\n{text}{}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]
