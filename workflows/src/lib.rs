@@ -6,9 +6,10 @@
 //!
 //! Reading order: [`ids`] and [`event`] name things; [`syntax`], [`expr`], [`matrix`], [`filter`]
 //! and [`plan`] are the workflow language; [`run`] is the life of a run; [`evaluation`] is what a
-//! job measured; [`gate`] judges it and [`report`] tells people; [`protocol`] is how a server and a
+//! job measured; [`compare`] hands it to [`gate`], which judges it and [`report`] tells people; [`protocol`] is how a server and a
 //! runner speak about all of this.
 
+pub mod compare;
 pub mod evaluation;
 pub mod event;
 pub mod expr;

@@ -1,15 +1,30 @@
 //! The gate: head and base on the same examples → one verdict with its error rates declared.
 //!
-//! Imports nothing else of the crate.
+//! Imports nothing else of the crate. `docs/gate.md` states each rule's hypotheses. Reading order:
+//! [`Policy`] and [`Side`] are what goes in, [`Verdict`] is what comes out; [`judge`] takes each bound
+//! of each rule to the evaluations that it is about, pairs their examples, chooses a test
+//! and corrects failing claims over the family; [`stats`] holds the tests.
 
+mod amount;
+mod choose;
+mod classification;
+mod comparison;
+mod flips;
+mod judge;
+pub mod metric;
+pub mod number;
+mod pairing;
 mod policy;
+mod rule;
+pub mod stats;
+#[cfg(test)]
+mod tests;
 mod verdict;
+mod wording;
 
+pub use amount::InvalidAmount;
+pub use classification::recomputed_metrics;
+pub use judge::judge;
 pub use policy::*;
+pub use rule::FieldError;
 pub use verdict::*;
-
-/// Judges head against base by a policy. `base` is none where no baseline exists.
-pub fn judge(policy: &Policy, head: &[Side], base: Option<&[Side]>) -> Verdict {
-    let _ = (policy, head, base);
-    unimplemented!("arrives with the gate room")
-}

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The `gate:` section of a workflow.
@@ -14,6 +16,8 @@ pub struct Rule {
     /// As written: `accuracy`, `accuracy[slice=night]`, `eval-cpu/accuracy`.
     pub metric: String,
     pub bounds: Vec<Bound>,
+    #[serde(default)]
+    pub test: TestChoice,
     /// Line of the workflow file, from 1; 0 where the policy was not read from one.
     #[serde(default)]
     pub line: u32,
@@ -26,6 +30,49 @@ pub enum Bound {
     Max(Amount),
     MaxDrop(Amount),
     MaxIncrease(Amount),
+}
+
+impl Bound {
+    pub fn amount(&self) -> Amount {
+        match self {
+            Bound::Min(amount) | Bound::Max(amount) | Bound::MaxDrop(amount) | Bound::MaxIncrease(amount) => *amount,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::Min(amount) => write!(f, "min: {amount}"),
+            Bound::Max(amount) => write!(f, "max: {amount}"),
+            Bound::MaxDrop(amount) => write!(f, "max-drop: {amount}"),
+            Bound::MaxIncrease(amount) => write!(f, "max-increase: {amount}"),
+        }
+    }
+}
+
+/// Which test judges a change; `test:` of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TestChoice {
+    /// What fits the data: see `docs/gate.md`.
+    #[default]
+    Auto,
+    /// A prediction interval over the base branch's history on like hardware.
+    History,
+    /// The numbers as they are: they have no sampling error.
+    Exact,
+}
+
+/// How failing claims are corrected over the family of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correction {
+    /// Bounds the probability of any false alarm.
+    #[default]
+    Holm,
+    /// Bounds the expected share of false alarms among the alarms.
+    BenjaminiHochberg,
 }
 
 /// A number with its unit: `0.5pp`, `10%`, `20ms`, `5MB`, `0.3`.
@@ -52,14 +99,27 @@ pub enum Unit {
 pub struct Defaults {
     /// Bound on the probability of a false alarm and of a false pass, each.
     pub alpha: f64,
+    /// Probability with which `detectable` changes would be found.
     pub power: f64,
     pub on_inconclusive: OnUnknown,
     pub on_no_baseline: OnUnknown,
+    #[serde(default)]
+    pub correction: Correction,
+    /// Share of runs in which the base is also judged against itself, so that the false-alarm rate is measured live.
+    #[serde(default)]
+    pub self_check: f64,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { alpha: 0.05, power: 0.8, on_inconclusive: OnUnknown::Neutral, on_no_baseline: OnUnknown::Neutral }
+        Self {
+            alpha: 0.05,
+            power: 0.8,
+            on_inconclusive: OnUnknown::Neutral,
+            on_no_baseline: OnUnknown::Neutral,
+            correction: Correction::Holm,
+            self_check: 0.0,
+        }
     }
 }
 
@@ -67,6 +127,7 @@ impl Default for Defaults {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnUnknown {
+    /// Does not block.
     Neutral,
     Failure,
 }

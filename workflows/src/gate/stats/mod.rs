@@ -1,0 +1,9 @@
+//! The gate's own statistics: functions of numbers, with no knowledge of metrics or policies.
+
+pub mod bootstrap;
+pub mod mcnemar;
+pub mod multiple;
+pub mod paired_t;
+pub mod random;
+pub mod special;
+pub mod tango;

@@ -1,0 +1,246 @@
+//! The gate from the outside: policies and sides in, verdicts out.
+
+use super::*;
+
+/// A rule as a workflow file would hold it.
+fn rule(metric: &str, fields: &[(&str, &str)]) -> Rule {
+    let fields: Vec<(String, String)> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Policy::rule(metric, &fields).unwrap()
+}
+
+fn policy(rules: Vec<Rule>) -> Policy {
+    Policy { rules, defaults: Defaults::default() }
+}
+
+/// A classifier's evaluation: `right(i)` says whether example i of `n` is answered correctly.
+fn classifier(n: usize, right: impl Fn(usize) -> bool) -> Side {
+    let examples: Vec<Example> = (0..n)
+        .map(|i| Example {
+            id: i.to_string(),
+            target: (i % 3).to_string(),
+            prediction: if right(i) { i % 3 } else { (i + 1) % 3 }.to_string(),
+            values: [("accuracy".to_owned(), f64::from(u8::from(right(i))))].into(),
+            slice: Some(if i % 4 == 0 { "night" } else { "day" }.to_owned()),
+            ..Example::default()
+        })
+        .collect();
+    let mean = |examples: Vec<&Example>| {
+        examples.iter().map(|example| example.values["accuracy"]).sum::<f64>() / examples.len() as f64
+    };
+    let of_slice = |slice: &str| examples.iter().filter(|e| e.slice.as_deref() == Some(slice)).collect::<Vec<_>>();
+    let slices =
+        ["day", "night"].map(|slice| (slice.to_owned(), [("accuracy".to_owned(), mean(of_slice(slice)))].into()));
+    let mut metrics: std::collections::BTreeMap<_, _> = recomputed_metrics(&examples).into_iter().collect();
+    metrics.insert("accuracy".to_owned(), mean(examples.iter().collect()));
+    Side {
+        name: "eval".to_owned(),
+        job: "test".to_owned(),
+        metrics,
+        slices: slices.into(),
+        examples,
+        ..Side::default()
+    }
+}
+
+#[track_caller]
+fn only(verdict: &Verdict) -> &RuleVerdict {
+    assert_eq!(verdict.rules.len(), 1, "{:#?}", verdict.rules);
+    &verdict.rules[0]
+}
+
+fn drop_of(allowed: &str) -> Policy {
+    policy(vec![rule("accuracy", &[("max-drop", allowed)])])
+}
+
+#[test]
+fn a_clear_regression_fails_and_says_by_how_much() {
+    let base = classifier(1000, |i| i % 20 != 0);
+    let head = classifier(1000, |i| i % 10 != 0);
+    let verdict = judge(&drop_of("0.5pp"), &[head], Some(&[base]));
+    let line = only(&verdict);
+    assert_eq!((verdict.verdict, line.verdict, line.test.as_str()), (Answer::Fail, Answer::Fail, "tango"));
+    assert_eq!(line.discordant, Some(Discordant { worse: 50, better: 0 }));
+    assert!(line.p.unwrap() < 1e-4 && line.interval.unwrap().1 < -0.03);
+    assert!(line.reason.starts_with("accuracy fell from 0.9500 to 0.9000, by 5.00 pp"), "{}", line.reason);
+    assert_eq!(verdict.flipped, Discordant { worse: 50, better: 0 });
+    assert!(verdict.flips.len() == 50 && verdict.flips.iter().all(|flip| flip.worse));
+}
+
+#[test]
+fn a_small_change_under_many_examples_passes() {
+    let base = classifier(20_000, |i| i % 20 != 0);
+    let head = classifier(20_000, |i| i % 20 != 1);
+    let verdict = judge(&drop_of("1pp"), &[head], Some(&[base]));
+    assert_eq!(only(&verdict).verdict, Answer::Pass, "{}", only(&verdict).reason);
+}
+
+#[test]
+fn few_examples_cannot_tell_and_say_how_many_would() {
+    let base = classifier(100, |i| i % 20 != 0);
+    let head = classifier(100, |i| i % 20 != 1 && i != 50);
+    let verdict = judge(&drop_of("0.5pp"), &[head], Some(&[base]));
+    let line = only(&verdict);
+    assert_eq!((verdict.verdict, line.verdict), (Answer::Inconclusive, Answer::Inconclusive));
+    assert!(line.needed.is_some_and(|needed| needed > 100), "{line:?}");
+    assert!(line.detectable.unwrap() > 0.005);
+}
+
+#[test]
+fn identical_outcomes_pass_even_where_nothing_is_allowed() {
+    let side = classifier(50, |i| i % 7 != 0);
+    let verdict = judge(&drop_of("0"), std::slice::from_ref(&side), Some(std::slice::from_ref(&side)));
+    assert_eq!((only(&verdict).verdict, only(&verdict).test.as_str()), (Answer::Pass, "identical"));
+    assert!(verdict.flips.is_empty());
+}
+
+#[test]
+fn no_baseline_is_never_a_pass() {
+    let side = classifier(50, |_| true);
+    assert_eq!(judge(&drop_of("1pp"), std::slice::from_ref(&side), None).verdict, Answer::NoBaseline);
+    let other = Side { name: "other".to_owned(), ..side.clone() };
+    assert_eq!(judge(&drop_of("1pp"), std::slice::from_ref(&side), Some(&[other])).verdict, Answer::NoBaseline);
+    let elsewhere = Side { like: [("the device".to_owned(), "H100".to_owned())].into(), ..side.clone() };
+    let verdict = judge(&drop_of("1pp"), &[side], Some(&[elsewhere]));
+    assert_eq!(verdict.verdict, Answer::NoBaseline);
+    assert!(only(&verdict).reason.contains("the device is none on the head and H100 on the base"));
+}
+
+#[test]
+fn an_unknown_metric_fails_with_the_names_that_exist() {
+    let side = classifier(50, |_| true);
+    let verdict = judge(&policy(vec![rule("acuracy", &[("min", "0.9")])]), std::slice::from_ref(&side), None);
+    assert_eq!(verdict.verdict, Answer::Fail);
+    assert!(
+        only(&verdict).reason.contains("`acuracy`; there are accuracy, accuracy[slice=day]"),
+        "{}",
+        only(&verdict).reason
+    );
+}
+
+#[test]
+fn slices_and_qualifiers_choose_what_is_judged() {
+    let base = classifier(2000, |i| i % 50 != 0);
+    let head = classifier(2000, |i| i % 50 != 0 && i % 8 != 0);
+    let rules = vec![
+        rule("accuracy[slice=night]", &[("max-drop", "2pp")]),
+        rule("accuracy[slice=day]", &[("max-drop", "2pp")]),
+        rule("test/accuracy", &[("min", "0.5")]),
+        rule("eval-gpu/accuracy", &[("min", "0.5")]),
+    ];
+    let verdict = judge(&policy(rules), &[head], Some(&[base]));
+    let answers: Vec<Answer> = verdict.rules.iter().map(|line| line.verdict).collect();
+    assert_eq!(answers, [Answer::Fail, Answer::Pass, Answer::Pass, Answer::Fail]);
+    assert_eq!(verdict.rules[0].n, 500);
+}
+
+#[test]
+fn absolute_bounds_need_no_baseline() {
+    let side = classifier(100, |i| i % 10 != 0);
+    let rules = vec![rule("accuracy", &[("min", "0.9")]), rule("accuracy", &[("min", "0.91")])];
+    let verdict = judge(&policy(rules), &[side], None);
+    assert_eq!((verdict.rules[0].verdict, verdict.rules[1].verdict), (Answer::Pass, Answer::Fail));
+    assert_eq!(verdict.rules[1].reason, "accuracy is 0.9000, below the 0.9100 that are asked for");
+}
+
+#[test]
+fn model_bytes_are_plain_numbers() {
+    let with_size = |bytes: f64| Side { metrics: [("model_bytes".to_owned(), bytes)].into(), ..Side::default() };
+    let policy = policy(vec![rule("model_bytes", &[("max", "5MB"), ("max-increase", "5%")])]);
+    let verdict = judge(&policy, &[with_size(4.3e6)], Some(&[with_size(4.0e6)]));
+    assert_eq!((verdict.rules[0].verdict, verdict.rules[1].verdict), (Answer::Pass, Answer::Fail));
+    assert_eq!(
+        verdict.rules[1].reason,
+        "model_bytes rose from 4.00 MB to 4.30 MB, by 300.00 kB; a rise of 200.00 kB is allowed"
+    );
+}
+
+#[test]
+fn a_metric_that_is_no_mean_is_bootstrapped() {
+    let policy = policy(vec![rule("f1_macro", &[("max-drop", "1pp")])]);
+    let base = classifier(1500, |i| i % 20 != 0);
+    let worse = judge(&policy, &[classifier(1500, |i| i % 8 != 0)], Some(std::slice::from_ref(&base)));
+    assert_eq!((only(&worse).verdict, only(&worse).test.as_str()), (Answer::Fail, "bootstrap-bca"));
+    let same = judge(&policy, &[classifier(1500, |i| i % 20 != 0 || i == 40)], Some(std::slice::from_ref(&base)));
+    assert_eq!(only(&same).verdict, Answer::Pass);
+}
+
+#[test]
+fn scores_for_each_example_get_the_paired_t() {
+    let scored = |shift: f64| {
+        let value = |i: usize| ((i * 37) % 100) as f64 / 100.0 + shift * ((i * 11) % 7) as f64;
+        let examples: Vec<Example> = (0..400)
+            .map(|i| Example {
+                id: i.to_string(),
+                values: [("bleu".to_owned(), value(i))].into(),
+                ..Example::default()
+            })
+            .collect();
+        let mean = examples.iter().map(|e| e.values["bleu"]).sum::<f64>() / 400.0;
+        Side { metrics: [("bleu".to_owned(), mean)].into(), examples, ..Side::default() }
+    };
+    let policy = policy(vec![rule("bleu", &[("max-drop", "0.05")])]);
+    let verdict = judge(&policy, &[scored(-0.03)], Some(&[scored(0.0)]));
+    assert_eq!((only(&verdict).verdict, only(&verdict).test.as_str()), (Answer::Fail, "paired-t"));
+    let verdict = judge(&policy, &[scored(-0.001)], Some(&[scored(0.0)]));
+    assert_eq!(only(&verdict).verdict, Answer::Pass);
+}
+
+#[test]
+fn the_family_is_corrected() {
+    // A change that is significant alone, among 20 others that differ by chance.
+    let base = classifier(2000, |i| i % 20 != 0);
+    let head = classifier(2000, |i| i % 20 != 0 && i % 400 != 1);
+    let alone = judge(&drop_of("0"), std::slice::from_ref(&head), Some(std::slice::from_ref(&base)));
+    assert_eq!(only(&alone).verdict, Answer::Fail);
+    let many: Vec<Rule> = (0..20).map(|_| rule("accuracy", &[("max-drop", "0")])).collect();
+    let family = judge(&policy(many), &[head], Some(&[base]));
+    assert!(family.rules.iter().all(|line| line.verdict == Answer::Inconclusive), "{:?}", family.rules[0]);
+    assert!(family.rules[0].reason.contains("among 20 comparisons"));
+}
+
+#[test]
+fn the_same_model_with_other_answers_is_nondeterminism() {
+    let model = |side: Side| Side { model: "sha256:1".to_owned(), ..side };
+    let (base, head) = (model(classifier(100, |_| true)), model(classifier(100, |i| i > 30)));
+    let verdict = judge(&drop_of("0.5pp"), &[head], Some(&[base]));
+    assert_eq!(verdict.verdict, Answer::Inconclusive);
+    assert_eq!(verdict.nondeterministic, [Nondeterminism { evaluation: "eval".to_owned(), examples: 31 }]);
+    assert!(only(&verdict).reason.contains("not deterministic"));
+}
+
+#[test]
+fn hostile_outcomes_do_not_pass() {
+    let base = classifier(100, |_| true);
+    let judged = |head: Side| judge(&drop_of("5pp"), &[head], Some(std::slice::from_ref(&base))).verdict;
+    let mut left_out = classifier(100, |_| true);
+    left_out.examples.truncate(60);
+    assert_eq!(judged(left_out), Answer::Fail);
+    let mut nan = classifier(100, |_| true);
+    nan.examples[3].values.insert("accuracy".to_owned(), f64::NAN);
+    assert_eq!(judged(nan), Answer::Fail);
+    let mut infinite = classifier(100, |_| true);
+    infinite.metrics.insert("accuracy".to_owned(), f64::INFINITY);
+    assert_eq!(judged(infinite), Answer::Fail);
+    let mut doubled = classifier(100, |_| true);
+    doubled.examples[1] = doubled.examples[0].clone();
+    assert_eq!(judged(doubled), Answer::Fail);
+    let mut empty = classifier(100, |_| true);
+    empty.examples.clear();
+    assert_eq!(judged(empty), Answer::Fail);
+}
+
+#[test]
+fn groups_widen_the_interval() {
+    let grouped = |side: Side| {
+        let examples = side.examples.into_iter().enumerate();
+        let examples = examples.map(|(i, e)| Example { group: Some((i / 50).to_string()), ..e }).collect();
+        Side { examples, ..side }
+    };
+    let base = classifier(1000, |_| true);
+    // One whole group went wrong: as many examples as a regression, and one event.
+    let head = classifier(1000, |i| !(100..150).contains(&i));
+    let plain = judge(&drop_of("1pp"), std::slice::from_ref(&head), Some(std::slice::from_ref(&base)));
+    assert_eq!(plain.verdict, Answer::Fail);
+    let verdict = judge(&drop_of("1pp"), &[grouped(head)], Some(&[grouped(base)]));
+    assert_eq!((verdict.verdict, only(&verdict).test.as_str()), (Answer::Inconclusive, "paired-t-cluster"));
+}
