@@ -1,1 +1,3 @@
-//! Skeleton.
+//! The part of Assay that executes: jobs, and evaluations on ONNX Runtime.
+
+pub mod onnx;
