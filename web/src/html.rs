@@ -1,0 +1,46 @@
+//! Text that is HTML already, and the escaping of text that is not.
+
+use std::fmt::{self, Display};
+
+/// Markup made here, of escaped parts: templates write it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Html(pub(crate) String);
+
+impl Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for Html {}
+
+/// Escapes text for an element's content or a quoted attribute. Characters that HTML forbids (controls, which logs
+/// and file names may hold) become the replacement character, and so do those that reorder text: a name must not be
+/// able to pretend to be another.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    push_escaped(&mut out, text);
+    out
+}
+
+/// [`escape`], onto the end of `out`.
+pub(crate) fn push_escaped(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\t' | '\n' => out.push(c),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Renders a template. Formatting into a String fails only if a `Display` of our own does, and none can.
+pub(crate) fn render(template: &impl askama::Template) -> String {
+    template.render().expect("formatting owned data into a String cannot fail")
+}

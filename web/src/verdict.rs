@@ -1,0 +1,161 @@
+//! The gate's answer: a sentence for everyone, then a table for those who want to know how sure it is.
+
+use askama::Template;
+use workflows::{
+    gate::{Answer, Flip, RuleVerdict, Verdict},
+    ids::{RepoName, Sha},
+};
+
+use crate::{format, html::Html, interval, number, status, urls};
+
+/// Rules that hold are folded away when there are more of them than this.
+const OPEN_PASSES: usize = 6;
+
+#[derive(Template)]
+#[template(path = "verdict.html")]
+struct Section<'a> {
+    verdict: &'a Verdict,
+    repo: &'a RepoName,
+    head: &'a Sha,
+    base: Option<&'a Sha>,
+    base_run: Option<u64>,
+    /// Rows that matter, worst first; then those that are folded.
+    open: Vec<Row<'a>>,
+    folded: Vec<Row<'a>>,
+    flips: Vec<&'a Flip>,
+}
+
+struct Row<'a> {
+    rule: &'a RuleVerdict,
+}
+
+/// The section of a page that shows a verdict.
+pub(crate) fn section(
+    verdict: &Verdict,
+    repo: &RepoName,
+    head: &Sha,
+    base: Option<&Sha>,
+    base_run: Option<u64>,
+) -> Html {
+    let mut rules: Vec<&RuleVerdict> = verdict.rules.iter().collect();
+    rules.sort_by_key(|rule| weight(rule.verdict));
+    let passes = rules.iter().filter(|rule| rule.verdict == Answer::Pass).count();
+    let is_folded = |row: &Row<'_>| row.rule.verdict == Answer::Pass && passes > OPEN_PASSES;
+    let (folded, open): (Vec<_>, Vec<_>) = rules.into_iter().map(|rule| Row { rule }).partition(is_folded);
+    let mut flips: Vec<&Flip> = verdict.flips.iter().collect();
+    flips.sort_by_key(|flip| !flip.worse);
+    let section = Section { verdict, repo, head, base, base_run, open, folded, flips };
+    Html(crate::html::render(&section))
+}
+
+/// What a reader must see first comes first.
+fn weight(answer: Answer) -> u8 {
+    match answer {
+        Answer::Fail => 0,
+        Answer::Inconclusive => 1,
+        Answer::NoBaseline => 2,
+        Answer::Pass => 3,
+    }
+}
+
+impl Section<'_> {
+    fn title(&self) -> &'static str {
+        match self.verdict.verdict {
+            Answer::Pass => "The gate passes: nothing got worse than allowed",
+            Answer::Fail => "The gate blocks this change",
+            Answer::Inconclusive => "The gate cannot tell: there are too few examples to be sure",
+            Answer::NoBaseline => "There is nothing to compare with yet",
+        }
+    }
+
+    /// Why, in the words of the rules that decided; at most three.
+    fn reasons(&self) -> Vec<&str> {
+        let decided = |rule: &&RuleVerdict| rule.verdict == self.verdict.verdict && rule.verdict != Answer::Pass;
+        self.verdict.rules.iter().filter(decided).map(|rule| rule.reason.as_str()).take(3).collect()
+    }
+
+    fn tally(&self) -> String {
+        let holding = self.verdict.rules.iter().filter(|rule| rule.verdict == Answer::Pass).count();
+        match self.verdict.rules.len() {
+            0 => "The policy has no rules.".to_owned(),
+            1 => (if holding == 1 { "The one rule holds." } else { "The one rule does not hold." }).to_owned(),
+            all => format!("{holding} of {all} rules hold."),
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.verdict.verdict {
+            Answer::Pass => "",
+            Answer::Fail if self.flips.iter().any(|flip| flip.worse) => {
+                "What to do: look at the examples that became wrong, mend the model, and push again."
+            }
+            Answer::Fail => "What to do: see the rules that failed, mend the model, and push again.",
+            Answer::Inconclusive => {
+                "What to do: evaluate on more examples, or allow a larger change; each row says how small a change it could have seen."
+            }
+            Answer::NoBaseline => {
+                "What to do: let the workflow run on the base branch once; its result becomes the baseline."
+            }
+        }
+    }
+
+    fn worse(&self) -> usize {
+        self.flips.iter().filter(|flip| flip.worse).count()
+    }
+}
+
+impl Row<'_> {
+    fn base(&self) -> String {
+        number::optional(&self.rule.metric, self.rule.base)
+    }
+
+    fn head(&self) -> String {
+        number::optional(&self.rule.metric, self.rule.head)
+    }
+
+    fn change(&self) -> String {
+        self.rule.change.map_or_else(|| "–".to_owned(), |change| number::change(&self.rule.metric, change))
+    }
+
+    fn bounds(&self) -> Option<String> {
+        let (low, high) = self.rule.interval?;
+        let show = |bound: f64| number::change(&self.rule.metric, bound);
+        Some(format!("{} to {}", show(low), show(high)))
+    }
+
+    fn drawing(&self) -> Html {
+        interval::drawing(self.rule)
+    }
+
+    fn test(&self) -> &str {
+        match self.rule.test.as_str() {
+            "tango" => "Tango’s score interval",
+            "mcnemar-exact" => "exact McNemar test",
+            "mcnemar-mid-p" => "mid-p McNemar test",
+            "paired-t" => "paired t interval",
+            "bootstrap" => "paired bootstrap",
+            "bound" => "fixed bound",
+            other => other,
+        }
+    }
+
+    fn examples(&self) -> String {
+        format!("n = {}", number::integer(self.rule.n))
+    }
+
+    fn discordant(&self) -> Option<String> {
+        let pairs = self.rule.discordant?;
+        Some(format!("{} newly wrong, {} newly right", number::integer(pairs.worse), number::integer(pairs.better)))
+    }
+
+    fn p(&self) -> Option<String> {
+        self.rule.p.filter(|p| p.is_finite()).map(number::p_value)
+    }
+
+    fn detectable(&self) -> Option<String> {
+        let size = self.rule.detectable.filter(|size| size.is_finite())?;
+        // A size, without the sign of a change.
+        let text = number::change(&self.rule.metric, size.abs());
+        Some(text.trim_start_matches(['+', '±']).to_owned())
+    }
+}
