@@ -10,11 +10,11 @@
 
 use std::fmt::Write;
 
-use workflows::gate::{Answer, RuleVerdict};
+use workflows::gate::{Amount, RuleVerdict, Unit};
 
 use crate::{
     html::{Html, escape},
-    number,
+    number, status,
 };
 
 const WIDTH: f64 = 200.0;
@@ -26,13 +26,17 @@ pub(crate) fn allowed(rule: &RuleVerdict) -> (Option<f64>, Option<f64>) {
     let (mut low, mut high): (Option<f64>, Option<f64>) = (None, None);
     for part in rule.allowed.split([',', ';']) {
         let Some((key, amount)) = part.split_once(':') else { continue };
-        let Some((value, is_percent)) = parse_amount(amount.trim()) else { continue };
-        let relative = if is_percent { rule.base.map(|base| base.abs() * value / 100.0) } else { Some(value) };
+        let Ok(amount) = Amount::parse(amount) else { continue };
+        // Percents are of the base: without one they allow nothing that could be drawn.
+        if amount.unit == Unit::Percent && rule.base.is_none() {
+            continue;
+        }
+        let amount = amount.in_metric_unit(rule.base.unwrap_or(0.0));
         let (bound, is_low) = match key.trim() {
-            "max-drop" => (relative.map(|m| -m), true),
-            "max-increase" => (relative, false),
-            "min" => (rule.base.zip(relative).map(|(base, min)| min - base), true),
-            "max" => (rule.base.zip(relative).map(|(base, max)| max - base), false),
+            "max-drop" => (Some(-amount), true),
+            "max-increase" => (Some(amount), false),
+            "min" => (rule.base.map(|base| amount - base), true),
+            "max" => (rule.base.map(|base| amount - base), false),
             _ => continue,
         };
         let Some(bound) = bound.filter(|bound| bound.is_finite()) else { continue };
@@ -43,27 +47,6 @@ pub(crate) fn allowed(rule: &RuleVerdict) -> (Option<f64>, Option<f64>) {
         }
     }
     (low, high)
-}
-
-/// A number and whether it is in percent of the base; `0.5pp` is 0.005, `20ms` is 20, `5MB` is 5,000,000.
-fn parse_amount(text: &str) -> Option<(f64, bool)> {
-    let split = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let value: f64 = digits.parse().ok()?;
-    let scale = match unit.trim() {
-        "" | "ms" | "B" => 1.0,
-        "%" => return Some((value, true)),
-        "pp" => 0.01,
-        "s" | "KB" | "kB" => 1e3,
-        "us" | "µs" => 1e-3,
-        "MB" => 1e6,
-        "GB" => 1e9,
-        "KiB" => 1024.0,
-        "MiB" => 1024.0 * 1024.0,
-        "GiB" => 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    Some((value * scale, false))
 }
 
 /// The drawing; empty where there is no change to draw.
@@ -98,12 +81,7 @@ pub(crate) fn drawing(rule: &RuleVerdict) -> Html {
     let _ = write!(svg, "<circle class=\"dot\" cx=\"{:.1}\" cy=\"14\" r=\"4\"/>", x(change));
 
     let label = escape(&describe(rule, change, bar, low, high));
-    let tone = match rule.verdict {
-        Answer::Pass => "good",
-        Answer::Fail => "bad",
-        Answer::Inconclusive => "warn",
-        Answer::NoBaseline => "muted",
-    };
+    let tone = status::answer_tone(rule.verdict);
     Html(format!(
         "<svg class=\"interval {tone}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          role=\"img\" aria-label=\"{label}\"><title>{label}</title>{svg}</svg>"
@@ -127,6 +105,8 @@ fn describe(rule: &RuleVerdict, change: f64, bar: Option<(f64, f64)>, low: Optio
 
 #[cfg(test)]
 mod tests {
+    use workflows::gate::Answer;
+
     use super::*;
 
     fn rule(metric: &str, allowed: &str, base: Option<f64>, change: Option<f64>) -> RuleVerdict {
@@ -140,6 +120,9 @@ mod tests {
             interval: change.map(|change| (change - 0.01, change + 0.01)),
             test: "tango".to_owned(),
             p: None,
+            p_adjusted: None,
+            needed: None,
+            line: 0,
             n: 100,
             discordant: None,
             detectable: None,

@@ -69,9 +69,9 @@ impl Section<'_> {
     }
 
     /// Why, in the words of the rules that decided; at most three.
-    fn reasons(&self) -> Vec<&str> {
+    fn reasons(&self) -> Vec<String> {
         let decided = |rule: &&RuleVerdict| rule.verdict == self.verdict.verdict && rule.verdict != Answer::Pass;
-        self.verdict.rules.iter().filter(decided).map(|rule| rule.reason.as_str()).take(3).collect()
+        self.verdict.rules.iter().filter(decided).take(3).map(|rule| sentence(&rule.reason)).collect()
     }
 
     fn tally(&self) -> String {
@@ -99,8 +99,19 @@ impl Section<'_> {
         }
     }
 
-    fn worse(&self) -> usize {
-        self.flips.iter().filter(|flip| flip.worse).count()
+    /// All that changed, also what is not listed.
+    fn flipped(&self) -> String {
+        let listed = |worse: bool| self.flips.iter().filter(|flip| flip.worse == worse).count() as u64;
+        let worse = self.verdict.flipped.worse.max(listed(true));
+        let better = self.verdict.flipped.better.max(listed(false));
+        let all = format::count((worse + better) as usize, "example", "examples");
+        format!("{all} changed: {} newly wrong, {} newly right", number::integer(worse), number::integer(better))
+    }
+
+    fn unlisted(&self) -> Option<String> {
+        let all = self.verdict.flipped.worse + self.verdict.flipped.better;
+        let rest = all.saturating_sub(self.flips.len() as u64);
+        (rest > 0).then(|| format!("{} more are not listed; the outcomes file has all of them.", number::integer(rest)))
     }
 }
 
@@ -127,15 +138,25 @@ impl Row<'_> {
         interval::drawing(self.rule)
     }
 
-    fn test(&self) -> &str {
+    fn reason(&self) -> String {
+        sentence(&self.rule.reason)
+    }
+
+    /// The test's name as a statistician knows it; none where nothing was tested.
+    fn test(&self) -> Option<&str> {
         match self.rule.test.as_str() {
-            "tango" => "Tango’s score interval",
-            "mcnemar-exact" => "exact McNemar test",
-            "mcnemar-mid-p" => "mid-p McNemar test",
-            "paired-t" => "paired t interval",
-            "bootstrap" => "paired bootstrap",
-            "bound" => "fixed bound",
-            other => other,
+            "none" | "nondeterministic" => None,
+            "tango" => Some("Tango’s score interval"),
+            "mcnemar-midp" => Some("mid-p McNemar test"),
+            "mcnemar-exact" => Some("exact McNemar test"),
+            "paired-t" => Some("paired t interval"),
+            "paired-t-cluster" => Some("paired t interval over groups"),
+            "bootstrap-bca" => Some("BCa paired bootstrap"),
+            "bootstrap-cluster" => Some("paired bootstrap over groups"),
+            "bound" => Some("fixed bound"),
+            "exact" => Some("counted, not estimated"),
+            "identical" => Some("identical"),
+            other => Some(other),
         }
     }
 
@@ -149,13 +170,48 @@ impl Row<'_> {
     }
 
     fn p(&self) -> Option<String> {
-        self.rule.p.filter(|p| p.is_finite()).map(number::p_value)
+        let show = |p: f64| p.is_finite().then(|| number::p_value(p));
+        let p = show(self.rule.p?)?;
+        match self.rule.p_adjusted.filter(|adjusted| Some(*adjusted) != self.rule.p).and_then(show) {
+            Some(adjusted) => Some(format!("p {p}, corrected {adjusted}")),
+            None => Some(format!("p {p}")),
+        }
     }
 
     fn detectable(&self) -> Option<String> {
-        let size = self.rule.detectable.filter(|size| size.is_finite())?;
-        // A size, without the sign of a change.
-        let text = number::change(&self.rule.metric, size.abs());
-        Some(text.trim_start_matches(['+', '±']).to_owned())
+        self.rule.detectable.filter(|size| size.is_finite()).map(|size| number::size(&self.rule.metric, size))
+    }
+}
+
+/// A remark as a sentence: with a full stop, and with a capital unless it begins with a name such as `f1_macro`.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let word = text.split(' ').next().unwrap_or(text);
+    let is_word = word.bytes().all(|b| b.is_ascii_lowercase());
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if is_word => out.push(first.to_ascii_uppercase()),
+        Some(first) => out.push(first),
+        None => return out,
+    }
+    out.push_str(chars.as_str());
+    if !text.ends_with(['.', '!', '?', ':']) {
+        out.push('.');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_read_as_sentences() {
+        assert_eq!(sentence("accuracy fell by 3 pp"), "Accuracy fell by 3 pp.");
+        assert_eq!(sentence("f1_macro fell"), "f1_macro fell.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), "");
+        assert_eq!(sentence("é"), "é.");
     }
 }
