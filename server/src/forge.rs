@@ -42,6 +42,19 @@ pub enum Fact {
     Event { event: Box<workflows::event::Event>, clone: String, installation: Option<u64> },
     /// Someone pressed "Re-run" on a check run of ours.
     Rerequested { repo: RepoName, head: Sha, external_id: String, installation: Option<u64> },
+    /// Someone pressed "Re-run all checks": every check run of ours on that commit.
+    RerequestedAll { repo: RepoName, head: Sha, installation: Option<u64> },
+    /// Someone pressed a button that a check run of ours offered.
+    RequestedAction {
+        repo: RepoName,
+        head: Sha,
+        external_id: String,
+        /// Ours: which button.
+        identifier: String,
+        /// The forge's account name; what they may do is asked of the forge.
+        actor: String,
+        installation: Option<u64>,
+    },
     /// Nothing to do; the reason is for the log and the delivery's record.
     Ignored { reason: String },
 }

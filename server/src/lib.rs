@@ -1,4 +1,5 @@
 //! Receives events, keeps runs, offers jobs, judges gates, reports to the forge.
 
 pub mod forge;
+pub mod github;
 pub mod store;
