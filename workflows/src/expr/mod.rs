@@ -1,12 +1,37 @@
 //! The `${{ }}` language of GitHub Actions.
+//!
+//! text → tokens → tree → value. Parsing needs to know only the *names* of contexts and functions
+//! ([`Names`]), so that a workflow file is checked before any value exists; evaluation reads values
+//! where they lie and copies none.
+
+mod error;
+mod evaluate;
+mod functions;
+mod lexer;
+mod number;
+mod parser;
+mod template;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
+pub use error::{Error, ErrorKind};
+pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
+pub(crate) use error::shortened;
+pub use functions::Function;
+pub(crate) use parser::{Expression, Node, Tree, parse};
+pub(crate) use template::{Condition, Segment, condition as condition_source, segments};
+pub use value::Datum;
+
 /// What an expression can see.
 #[derive(Default)]
 pub struct Environment<'a> {
-    /// Context name → value: `github`, `env`, `needs`, …
+    /// Context name → value: `github`, `env`, `needs`, … A name that is absent is an error where it is
+    /// used, so a context without content is an empty object.
     pub contexts: IndexMap<String, Value>,
     pub status: Status,
     /// `hashFiles(patterns)`: the runner reads files, this crate does not. None where it is not offered.
@@ -22,44 +47,84 @@ pub enum Status {
     Cancelled,
 }
 
-/// Which stage refused, why, and where in the expression (bytes from its start).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    pub kind: ErrorKind,
-    pub message: String,
-    pub offset: usize,
-}
+impl Names for Environment<'_> {
+    fn has_context(&self, name: &str) -> bool {
+        evaluate::context(self, name).is_some()
+    }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    Lexing,
-    Parsing,
-    Evaluation,
+    fn has_function(&self, function: functions::Function) -> bool {
+        function != functions::Function::HashFiles || self.hash_files.is_some()
+    }
 }
 
 /// Evaluates one expression, without its `${{ }}`.
+///
+/// A number that JSON cannot hold becomes its text (`NaN`, `Infinity`); [`evaluate_datum`] tells them
+/// apart from strings.
 pub fn evaluate(expression: &str, environment: &Environment<'_>) -> Result<Value, Error> {
-    let _ = (expression, environment);
-    unimplemented!("arrives with the language room")
+    Ok(evaluate_datum(expression, environment)?.into_json())
+}
+
+/// Evaluates one expression to a value of the language, which borrows from the contexts.
+pub fn evaluate_datum<'e>(expression: &'e str, environment: &'e Environment<'_>) -> Result<Datum<'e>, Error> {
+    match parser::parse(expression, environment)? {
+        Some(tree) => evaluate::evaluate(&tree, environment),
+        None => Ok(Datum::Null),
+    }
 }
 
 /// Replaces every `${{ }}` in a text by its value as GitHub prints it.
 pub fn interpolate(template: &str, environment: &Environment<'_>) -> Result<String, Error> {
-    let _ = (template, environment);
-    unimplemented!("arrives with the language room")
+    let mut text = String::with_capacity(template.len());
+    for segment in segments(template) {
+        match segment? {
+            Segment::Text(literal) => text.push_str(literal),
+            Segment::Expression { source, at } => {
+                let value = evaluate_datum(source, environment).map_err(|error| error.moved(at))?;
+                text.push_str(&value.to_text());
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// The value of a template: the expression's own value where the text is one `${{ }}` and nothing
 /// else, a string otherwise.
 pub fn template_value(template: &str, environment: &Environment<'_>) -> Result<Value, Error> {
-    let _ = (template, environment);
-    unimplemented!("arrives with the language room")
+    match template::whole(template)? {
+        Some((source, at)) => evaluate(source, environment).map_err(|error| error.moved(at)),
+        None => interpolate(template, environment).map(Value::String),
+    }
 }
 
 /// Whether an `if:` holds: `${{ }}` is optional, and `success() &&` is added where no status function
 /// is called. An absent condition is `success()`.
 pub fn condition(condition: Option<&str>, environment: &Environment<'_>) -> Result<bool, Error> {
-    let _ = (condition, environment);
-    unimplemented!("arrives with the language room")
+    let succeeded = environment.status == Status::Success;
+    let Some(condition) = condition else { return Ok(succeeded) };
+    let (value, asks_status) = match template::condition(condition)? {
+        template::Condition::Expression { source, at } => {
+            let tree = parser::parse(source, environment).map_err(|error| error.moved(at))?;
+            let Some(tree) = tree else { return Ok(succeeded) };
+            let asks_status = tree.asks_status();
+            // What follows `success() &&` is not evaluated where that is false.
+            if !asks_status && !succeeded {
+                return Ok(false);
+            }
+            let value = evaluate::evaluate(&tree, environment).map_err(|error| error.moved(at))?;
+            (value.is_truthy(), asks_status)
+        }
+        // `if: ${{ a }} && ${{ b }}` is a text in GitHub's eyes, and a text that is not empty is true.
+        template::Condition::Text => {
+            let mut asks_status = false;
+            for segment in segments(condition) {
+                if let Segment::Expression { source, at } = segment? {
+                    let tree = parser::parse(source, environment).map_err(|error| error.moved(at))?;
+                    asks_status |= tree.is_some_and(|tree| tree.asks_status());
+                }
+            }
+            (!interpolate(condition, environment)?.is_empty(), asks_status)
+        }
+    };
+    Ok(value && (asks_status || succeeded))
 }

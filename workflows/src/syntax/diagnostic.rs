@@ -33,3 +33,62 @@ pub struct Diagnostic {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
+
+impl Diagnostic {
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// Collects the remarks on one file.
+pub(crate) struct Sink<'f> {
+    file: &'f str,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// More remarks than this help nobody; a hostile file must not make millions.
+const MOST: usize = 500;
+
+impl<'f> Sink<'f> {
+    pub(crate) fn new(file: &'f str) -> Self {
+        Self { file, diagnostics: Vec::new() }
+    }
+
+    pub(crate) fn make(&self, at: Place, length: u32, code: &str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            file: self.file.to_owned(),
+            line: at.line,
+            column: at.column,
+            length,
+            severity: Severity::Error,
+            code: code.to_owned(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() < MOST {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    pub(crate) fn error(&mut self, at: Place, length: u32, code: &str, message: impl Into<String>) {
+        self.push(self.make(at, length, code, message));
+    }
+
+    pub(crate) fn warn(&mut self, at: Place, length: u32, code: &str, message: impl Into<String>) {
+        let diagnostic = self.make(at, length, code, message);
+        self.push(Diagnostic { severity: Severity::Warning, ..diagnostic });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// In the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        self.diagnostics
+    }
+}

@@ -246,6 +246,8 @@ pub enum ActionRef {
     Builtin(BuiltinAction),
     /// `./path` in the workspace, with an `action.yml`.
     Local(String),
+    /// As written; Assay cannot run it. The file was warned about, and the step fails when it comes to run.
+    Unknown(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

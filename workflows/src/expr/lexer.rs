@@ -1,0 +1,160 @@
+use std::borrow::Cow;
+
+use super::{Error, ErrorKind, error::shortened, number};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Token<'s> {
+    LeftParen,
+    RightParen,
+    LeftBracket,
+    RightBracket,
+    Comma,
+    Dot,
+    Star,
+    Not,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    And,
+    Or,
+    Null,
+    Boolean(bool),
+    Number(f64),
+    Text(Cow<'s, str>),
+    Name(&'s str),
+}
+
+/// A token and the bytes that it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lexeme<'s> {
+    pub(super) token: Token<'s>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+pub(super) fn lex(source: &str) -> Result<Vec<Lexeme<'_>>, Error> {
+    let mut lexer = Lexer { source, offset: 0, lexemes: Vec::with_capacity(source.len() / 4 + 2) };
+    while lexer.step()? {}
+    Ok(lexer.lexemes)
+}
+
+struct Lexer<'s> {
+    source: &'s str,
+    offset: usize,
+    lexemes: Vec<Lexeme<'s>>,
+}
+
+impl<'s> Lexer<'s> {
+    fn rest(&self) -> &'s str {
+        &self.source[self.offset..]
+    }
+
+    fn step(&mut self) -> Result<bool, Error> {
+        let Some(first) = self.rest().chars().next() else { return Ok(false) };
+        let start = self.offset;
+        let (token, length) = match first {
+            ' ' | '\t' | '\r' | '\n' => {
+                self.offset += 1;
+                return Ok(true);
+            }
+            '(' => (Token::LeftParen, 1),
+            ')' => (Token::RightParen, 1),
+            '[' => (Token::LeftBracket, 1),
+            ']' => (Token::RightBracket, 1),
+            ',' => (Token::Comma, 1),
+            '*' => (Token::Star, 1),
+            '.' if self.may_dereference() => (Token::Dot, 1),
+            '!' => self.one_or_two(Token::Not, Token::NotEqual),
+            '<' => self.one_or_two(Token::Less, Token::LessOrEqual),
+            '>' => self.one_or_two(Token::Greater, Token::GreaterOrEqual),
+            '=' if self.rest().starts_with("==") => (Token::Equal, 2),
+            '&' if self.rest().starts_with("&&") => (Token::And, 2),
+            '|' if self.rest().starts_with("||") => (Token::Or, 2),
+            '\'' => self.text()?,
+            '.' | '-' | '+' | '0'..='9' => self.number()?,
+            _ => self.name()?,
+        };
+        self.offset += length;
+        self.lexemes.push(Lexeme { token, start, end: self.offset });
+        Ok(true)
+    }
+
+    /// A dot dereferences after something that has properties; elsewhere it begins a number.
+    fn may_dereference(&self) -> bool {
+        match self.lexemes.last().map(|lexeme| &lexeme.token) {
+            Some(Token::Name(_) | Token::RightBracket | Token::RightParen | Token::Star) => true,
+            Some(_) | None => false,
+        }
+    }
+
+    fn one_or_two(&self, one: Token<'s>, with_equals: Token<'s>) -> (Token<'s>, usize) {
+        if self.rest()[1..].starts_with('=') { (with_equals, 2) } else { (one, 1) }
+    }
+
+    fn text(&self) -> Result<(Token<'s>, usize), Error> {
+        let rest = self.rest();
+        let bytes = rest.as_bytes();
+        let mut escaped = false;
+        let mut end = 1;
+        loop {
+            match bytes.get(end) {
+                None => return Err(self.unexpected(rest.len())),
+                Some(b'\'') if bytes.get(end + 1) == Some(&b'\'') => {
+                    escaped = true;
+                    end += 2;
+                }
+                Some(b'\'') => break,
+                Some(_) => end += 1,
+            }
+        }
+        let inner = &rest[1..end];
+        let text = if escaped { Cow::Owned(inner.replace("''", "'")) } else { Cow::Borrowed(inner) };
+        Ok((Token::Text(text), end + 1))
+    }
+
+    fn number(&self) -> Result<(Token<'s>, usize), Error> {
+        let rest = self.rest();
+        let length = 1 + rest[1..].find(|c| c != '.' && is_boundary(c)).unwrap_or(rest.len() - 1);
+        let number = number::parse(&rest[..length]);
+        if number.is_nan() { Err(self.unexpected(length)) } else { Ok((Token::Number(number), length)) }
+    }
+
+    fn name(&self) -> Result<(Token<'s>, usize), Error> {
+        let rest = self.rest();
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let length = first + rest[first..].find(is_boundary).unwrap_or(rest.len() - first);
+        let name = &rest[..length];
+        if !is_legal_name(name) {
+            return Err(self.unexpected(length));
+        }
+        // After a dot these words are names of properties.
+        let after_dot = matches!(self.lexemes.last(), Some(Lexeme { token: Token::Dot, .. }));
+        let token = match name {
+            _ if after_dot => Token::Name(name),
+            "null" => Token::Null,
+            "true" => Token::Boolean(true),
+            "false" => Token::Boolean(false),
+            "NaN" => Token::Number(f64::NAN),
+            "Infinity" => Token::Number(f64::INFINITY),
+            _ => Token::Name(name),
+        };
+        Ok((token, length))
+    }
+
+    fn unexpected(&self, length: usize) -> Error {
+        let symbol = shortened(&self.rest()[..length]);
+        Error::at(ErrorKind::Lexing, format!("Unexpected symbol: '{symbol}'"), self.offset, self.source)
+    }
+}
+
+fn is_boundary(c: char) -> bool {
+    matches!(c, '(' | '[' | ')' | ']' | ',' | '.' | '!' | '>' | '<' | '=' | '&' | '|') || c.is_whitespace()
+}
+
+fn is_legal_name(name: &str) -> bool {
+    name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}

@@ -1,0 +1,100 @@
+//! Where the expressions are in a text.
+
+use super::{Error, ErrorKind};
+
+/// A piece of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Segment<'s> {
+    Text(&'s str),
+    /// What stands between `${{` and `}}`, and the byte of the template where it begins.
+    Expression {
+        source: &'s str,
+        at: usize,
+    },
+}
+
+/// The pieces of a template in order; an error ends them.
+pub(crate) fn segments(template: &str) -> Segments<'_> {
+    Segments { template, offset: 0 }
+}
+
+pub(crate) struct Segments<'s> {
+    template: &'s str,
+    offset: usize,
+}
+
+impl<'s> Iterator for Segments<'s> {
+    type Item = Result<Segment<'s>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.template[self.offset..];
+        let open = match rest.find("${{") {
+            _ if rest.is_empty() => return None,
+            None => {
+                self.offset = self.template.len();
+                return Some(Ok(Segment::Text(rest)));
+            }
+            Some(0) => self.offset,
+            Some(length) => {
+                self.offset += length;
+                return Some(Ok(Segment::Text(&rest[..length])));
+            }
+        };
+        let at = open + "${{".len();
+        let Some(length) = closing(&self.template[at..]) else {
+            self.offset = self.template.len();
+            return Some(Err(Error {
+                kind: ErrorKind::Lexing,
+                message: "The expression is not closed. An unescaped ${{ sequence was found, but the closing }} \
+                          sequence was not found."
+                    .to_owned(),
+                offset: open,
+            }));
+        };
+        self.offset = at + length + "}}".len();
+        Some(Ok(Segment::Expression { source: &self.template[at..at + length], at }))
+    }
+}
+
+/// Where `}}` stands outside of a quoted text. A doubled quote closes and opens again, which is right too.
+fn closing(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut quoted = false;
+    for (index, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\'' => quoted = !quoted,
+            b'}' if !quoted && index > 0 && bytes[index - 1] == b'}' => return Some(index - 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The expression and its place where the template is one `${{ }}` and nothing else.
+pub(super) fn whole(template: &str) -> Result<Option<(&str, usize)>, Error> {
+    let mut pieces = segments(template);
+    let first = pieces.next().transpose()?;
+    match (first, pieces.next()) {
+        (Some(Segment::Expression { source, at }), None) => Ok(Some((source, at))),
+        _ => Ok(None),
+    }
+}
+
+/// An `if:`.
+pub(crate) enum Condition<'s> {
+    Expression { source: &'s str, at: usize },
+    /// Expressions with text around them: a text, not an expression.
+    Text,
+}
+
+pub(crate) fn condition(text: &str) -> Result<Condition<'_>, Error> {
+    if !text.contains("${{") {
+        return Ok(Condition::Expression { source: text, at: 0 });
+    }
+    let trimmed = text.trim();
+    let before = text.len() - text.trim_start().len();
+    Ok(match whole(trimmed)? {
+        Some((source, at)) => Condition::Expression { source, at: at + before },
+        None => Condition::Text,
+    })
+}

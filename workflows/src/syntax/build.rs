@@ -1,0 +1,165 @@
+//! A checked tree → the typed workflow. What [`super::check`] has complained about is passed over
+//! here, so that a file with one mistake still yields everything else.
+
+mod gate;
+mod job;
+mod step;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{
+    Concurrency, Defaults, Located, Template, Workflow,
+    diagnostic::Sink,
+    on,
+    yaml::{Kind, Node, Scalar},
+};
+use crate::ids::JobId;
+
+/// None where there is no mapping at all.
+pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<Workflow> {
+    if !matches!(root.kind, Kind::Mapping(_)) {
+        return None;
+    }
+    let on = get(root, "on").map(|node| on::read(node, sink)).unwrap_or_default();
+    if let Some(key) = key(root, "permissions") {
+        not_applicable(key, "permissions", sink);
+    }
+    Some(Workflow {
+        file: file.to_owned(),
+        name: get(root, "name").and_then(Node::text).filter(|name| !name.is_empty()),
+        run_name: template(root, "run-name"),
+        on,
+        env: texts(root, "env"),
+        defaults: defaults(root),
+        concurrency: concurrency(root),
+        jobs: jobs(root, sink),
+        gate: get(root, "gate").and_then(|node| gate::read(node, sink)),
+    })
+}
+
+fn jobs(root: &Node, sink: &mut Sink<'_>) -> IndexMap<JobId, super::Job> {
+    let mut jobs = IndexMap::new();
+    let Some(node) = get(root, "jobs") else { return jobs };
+    let Kind::Mapping(entries) = &node.kind else { return jobs };
+    for (key, value) in entries {
+        let name = key.text().unwrap_or_default();
+        match name.parse::<JobId>() {
+            Ok(_) if name.starts_with("__") => {
+                sink.error(key.at, key.length, "job-id", format!("`{name}`: ids that begin with `__` are reserved"));
+            }
+            Ok(id) => {
+                if !jobs.keys().any(|known: &JobId| known.as_str().eq_ignore_ascii_case(&name)) {
+                    jobs.insert(id, job::read(key, value, sink));
+                }
+            }
+            // An empty key was complained about already.
+            Err(_) if name.is_empty() => {}
+            Err(error) => sink.error(key.at, key.length, "job-id", error.to_string()),
+        }
+    }
+    if entries.is_empty() {
+        sink.error(node.at, node.length, "no-jobs", "a workflow needs at least one job");
+    }
+    jobs
+}
+
+fn not_applicable(key: &Node, name: &str, sink: &mut Sink<'_>) {
+    let mut diagnostic = sink.make(
+        key.at,
+        key.length,
+        "not-applicable",
+        format!("`{name}` is read and has no effect: Assay gives jobs no token of the forge"),
+    );
+    diagnostic.severity = super::Severity::Note;
+    sink.push(diagnostic);
+}
+
+fn concurrency(parent: &Node) -> Option<Concurrency> {
+    let node = get(parent, "concurrency")?;
+    match &node.kind {
+        Kind::Scalar { .. } => Some(Concurrency { group: located(node)?, cancel_in_progress: None }),
+        Kind::Mapping(_) => Some(Concurrency {
+            group: template(node, "group")?,
+            cancel_in_progress: template(node, "cancel-in-progress"),
+        }),
+        Kind::Sequence(_) => None,
+    }
+}
+
+fn defaults(parent: &Node) -> Defaults {
+    let Some(run) = get(parent, "defaults").and_then(|node| get(node, "run")) else { return Defaults::default() };
+    Defaults {
+        shell: get(run, "shell").and_then(Node::text),
+        working_directory: get(run, "working-directory").and_then(Node::text),
+    }
+}
+
+/// The value of a key, which is compared with its case, as on GitHub.
+fn get<'n>(parent: &'n Node, name: &str) -> Option<&'n Node> {
+    entry(parent, name).map(|(_, value)| value)
+}
+
+fn key<'n>(parent: &'n Node, name: &str) -> Option<&'n Node> {
+    entry(parent, name).map(|(key, _)| key)
+}
+
+fn entry<'n>(parent: &'n Node, name: &str) -> Option<&'n (Node, Node)> {
+    let Kind::Mapping(entries) = &parent.kind else { return None };
+    entries.iter().find(|(key, _)| matches!(&key.kind, Kind::Scalar { text, .. } if text == name))
+}
+
+fn located(node: &Node) -> Option<Template> {
+    node.text().map(|value| Located { value, at: node.at })
+}
+
+/// A scalar under a key, as a template.
+fn template(parent: &Node, name: &str) -> Option<Template> {
+    get(parent, name).and_then(located)
+}
+
+/// A mapping of texts under a key.
+fn texts(parent: &Node, name: &str) -> IndexMap<String, String> {
+    pairs(parent, name).into_iter().map(|(name, node)| (name, node.text().unwrap_or_default())).collect()
+}
+
+/// A mapping of templates under a key.
+fn templates(parent: &Node, name: &str) -> IndexMap<String, Template> {
+    pairs(parent, name).into_iter().filter_map(|(name, node)| Some((name, located(node)?))).collect()
+}
+
+fn pairs<'n>(parent: &'n Node, name: &str) -> Vec<(String, &'n Node)> {
+    let Some(Kind::Mapping(entries)) = get(parent, name).map(|node| &node.kind) else { return Vec::new() };
+    entries.iter().filter_map(|(key, value)| Some((key.text()?, value))).collect()
+}
+
+/// A list of texts, or one text alone.
+fn list(node: &Node) -> Vec<Template> {
+    match &node.kind {
+        Kind::Scalar { .. } => located(node).into_iter().collect(),
+        Kind::Sequence(items) => items.iter().filter_map(located).collect(),
+        Kind::Mapping(_) => Vec::new(),
+    }
+}
+
+/// A tree as JSON, for matrices and inputs.
+pub(super) fn value(node: &Node) -> Value {
+    match &node.kind {
+        Kind::Scalar { .. } => scalar_value(node),
+        Kind::Sequence(items) => Value::Array(items.iter().map(value).collect()),
+        Kind::Mapping(entries) => Value::Object(
+            entries.iter().filter_map(|(key, each)| Some((key.text()?, value(each)))).collect(),
+        ),
+    }
+}
+
+/// A scalar as JSON; null for lists and mappings.
+pub(super) fn scalar_value(node: &Node) -> Value {
+    let Kind::Scalar { text, value } = &node.kind else { return Value::Null };
+    match value {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(value) => Value::Bool(*value),
+        Scalar::Number(value) => crate::expr::Datum::Number(*value).into_json(),
+        Scalar::Text => Value::String(text.clone()),
+    }
+}

@@ -1,0 +1,160 @@
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{
+    concurrency, defaults, get, key, list, located, not_applicable, pairs, scalar_value, step, template, templates,
+    texts, value,
+};
+use crate::syntax::{
+    CallSecrets, Container, Job, JobBody, Located, Matrix, RunsOn, Strategy,
+    diagnostic::Sink,
+    size,
+    yaml::{Kind, Node},
+};
+
+pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
+    if let Some(key) = key(node, "permissions") {
+        not_applicable(key, "permissions", sink);
+    }
+    for name in ["services", "environment", "snapshot", "cancel-timeout-minutes"] {
+        if let Some(key) = key(node, name) {
+            sink.warn(key.at, key.length, "not-applicable", format!("`{name}` is read and has no effect in Assay"));
+        }
+    }
+    if let Some(services) = get(node, "services")
+        && let Kind::Mapping(entries) = &services.kind
+    {
+        entries.iter().for_each(|(_, service)| needs_image(service, sink));
+    }
+    let body = match get(node, "uses") {
+        Some(uses) => call(node, uses, sink),
+        None => JobBody::Steps(get(node, "steps").map(|steps| step::list(steps, sink)).unwrap_or_default()),
+    };
+    Job {
+        at: id.at,
+        name: template(node, "name"),
+        needs: needs(node),
+        condition: template(node, "if"),
+        runs_on: get(node, "runs-on").map(|node| runs_on(node, sink)).unwrap_or_default(),
+        strategy: get(node, "strategy").and_then(|node| strategy(node, sink)),
+        outputs: templates(node, "outputs"),
+        env: texts(node, "env"),
+        defaults: defaults(node),
+        timeout_minutes: template(node, "timeout-minutes"),
+        continue_on_error: template(node, "continue-on-error"),
+        concurrency: concurrency(node),
+        container: get(node, "container").and_then(|node| container(node, sink)),
+        body,
+    }
+}
+
+/// Ids that are no ids are left to [`crate::syntax::graph`], which knows the jobs there are.
+fn needs(node: &Node) -> Vec<Located<crate::ids::JobId>> {
+    let names = get(node, "needs").map(list).unwrap_or_default();
+    names
+        .into_iter()
+        .filter_map(|name| Some(Located { value: name.value.parse().ok()?, at: name.at }))
+        .collect()
+}
+
+fn call(node: &Node, uses: &Node, sink: &mut Sink<'_>) -> JobBody {
+    let path = uses.text().unwrap_or_default();
+    if !path.starts_with("./") {
+        let message = "Assay calls workflows of the same repository: `./.assay/workflows/<name>.yml`; this job fails";
+        sink.warn(uses.at, uses.length, "workflow-not-local", message);
+    }
+    let with: IndexMap<String, Value> =
+        pairs(node, "with").into_iter().map(|(name, node)| (name, scalar_value(node))).collect();
+    let secrets = match get(node, "secrets").map(|node| &node.kind) {
+        Some(Kind::Scalar { text, .. }) if text == "inherit" => CallSecrets::Inherit,
+        Some(_) | None => CallSecrets::Given(templates(node, "secrets")),
+    };
+    JobBody::Call { uses: Located { value: path, at: uses.at }, with, secrets }
+}
+
+fn runs_on(node: &Node, sink: &mut Sink<'_>) -> RunsOn {
+    if !matches!(node.kind, Kind::Mapping(_)) {
+        return RunsOn { labels: list(node), ..RunsOn::default() };
+    }
+    let mut runs_on = RunsOn {
+        labels: get(node, "labels").map(list).unwrap_or_default(),
+        group: template(node, "group"),
+        gpu_name: get(node, "gpu-name").and_then(Node::text),
+        ..RunsOn::default()
+    };
+    if let Some(gpus) = get(node, "gpus") {
+        match scalar_value(gpus).as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= 64) {
+            Some(count) => runs_on.gpus = count,
+            None => sink.error(gpus.at, gpus.length, "gpus", "`gpus` is a whole number from 0 to 64"),
+        }
+    }
+    if let Some(memory) = get(node, "gpu-memory") {
+        match memory.text().as_deref().and_then(size::parse) {
+            Some(bytes) => runs_on.gpu_memory_bytes = Some(bytes),
+            None => {
+                sink.error(memory.at, memory.length, "gpu-memory", "expected an amount of memory, such as `40GB`");
+            }
+        }
+    }
+    if runs_on.gpus == 0 && (runs_on.gpu_memory_bytes.is_some() || runs_on.gpu_name.is_some()) {
+        runs_on.gpus = 1;
+    }
+    runs_on
+}
+
+fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
+    if !matches!(node.kind, Kind::Mapping(_)) {
+        return None;
+    }
+    Some(Strategy {
+        matrix: get(node, "matrix").and_then(|node| matrix(node, sink)),
+        fail_fast: template(node, "fail-fast"),
+        max_parallel: template(node, "max-parallel"),
+    })
+}
+
+fn matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
+    match &node.kind {
+        Kind::Scalar { text, .. } => text.contains("${{").then(|| located(node).map(Matrix::Expression))?,
+        Kind::Sequence(_) => None,
+        Kind::Mapping(entries) => {
+            let rows = |name| get(node, name).map_or(Value::Array(Vec::new()), value);
+            let mut vectors = IndexMap::new();
+            for (key, vector) in entries {
+                let name = key.text().unwrap_or_default();
+                if name == "include" || name == "exclude" {
+                    continue;
+                }
+                if matches!(&vector.kind, Kind::Sequence(items) if items.is_empty()) {
+                    let message = format!("the matrix vector `{name}` has no values");
+                    sink.error(vector.at, vector.length, "matrix-empty-vector", message);
+                }
+                vectors.insert(name, value(vector));
+            }
+            Some(Matrix::Vectors { vectors, include: rows("include"), exclude: rows("exclude"), at: node.at })
+        }
+    }
+}
+
+fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {
+    needs_image(node, sink);
+    match &node.kind {
+        Kind::Scalar { .. } => {
+            let image = located(node).filter(|image| !image.value.is_empty())?;
+            Some(Container { image, env: IndexMap::new(), options: None, volumes: Vec::new() })
+        }
+        Kind::Mapping(_) => Some(Container {
+            image: template(node, "image")?,
+            env: texts(node, "env"),
+            options: get(node, "options").and_then(Node::text),
+            volumes: get(node, "volumes").map(list).unwrap_or_default().into_iter().map(|each| each.value).collect(),
+        }),
+        Kind::Sequence(_) => None,
+    }
+}
+
+fn needs_image(node: &Node, sink: &mut Sink<'_>) {
+    if matches!(node.kind, Kind::Mapping(_)) && get(node, "image").is_none() {
+        sink.error(node.at, node.length, "container-image", "a container needs an `image`");
+    }
+}

@@ -1,0 +1,145 @@
+use indexmap::IndexMap;
+
+use super::{get, key, located, template, templates, texts};
+use crate::syntax::{
+    ActionRef, BuiltinAction, Step, StepAction,
+    diagnostic::Sink,
+    injection,
+    yaml::{Kind, Node},
+};
+
+pub(in crate::syntax) fn list(node: &Node, sink: &mut Sink<'_>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    read_into(node, &mut steps, sink);
+    check_ids(node, sink);
+    steps
+}
+
+fn read_into(node: &Node, steps: &mut Vec<Step>, sink: &mut Sink<'_>) {
+    let Kind::Sequence(items) = &node.kind else { return };
+    for item in items {
+        if let Some(inner) = get(item, "parallel") {
+            unsupported(item, "parallel", "its steps run one after another", sink);
+            read_into(inner, steps, sink);
+            continue;
+        }
+        for name in ["wait", "wait-all", "cancel"] {
+            unsupported(item, name, "the step does nothing", sink);
+        }
+        unsupported(item, "background", "the step is waited for", sink);
+        steps.extend(read(item, sink));
+    }
+}
+
+fn unsupported(item: &Node, name: &str, effect: &str, sink: &mut Sink<'_>) {
+    if let Some(key) = key(item, name) {
+        let message = format!("Assay runs steps one after another and knows no `{name}`: {effect}");
+        sink.warn(key.at, key.length, "not-applicable", message);
+    }
+}
+
+/// None where it neither runs nor uses anything.
+fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
+    let action = if let Some(run) = get(node, "run") {
+        injection::warn(run, sink);
+        StepAction::Run {
+            script: located(run)?,
+            shell: template(node, "shell"),
+            working_directory: template(node, "working-directory"),
+        }
+    } else {
+        let with: IndexMap<_, _> = templates(node, "with");
+        StepAction::Uses { uses: action_ref(get(node, "uses")?, sink), with }
+    };
+    Some(Step {
+        at: node.at,
+        id: get(node, "id").and_then(Node::text).filter(|id| !id.is_empty()),
+        name: template(node, "name"),
+        condition: template(node, "if"),
+        env: texts(node, "env"),
+        continue_on_error: template(node, "continue-on-error"),
+        timeout_minutes: template(node, "timeout-minutes"),
+        action,
+    })
+}
+
+/// Ours, and GitHub's of the same purpose.
+const BUILTIN: [(&str, BuiltinAction); 11] = [
+    ("assay/checkout", BuiltinAction::Checkout),
+    ("assay/eval", BuiltinAction::Eval),
+    ("assay/bench", BuiltinAction::Bench),
+    ("assay/inspect", BuiltinAction::Inspect),
+    ("assay/upload-artifact", BuiltinAction::UploadArtifact),
+    ("assay/download-artifact", BuiltinAction::DownloadArtifact),
+    ("assay/cache", BuiltinAction::Cache),
+    ("actions/checkout", BuiltinAction::Checkout),
+    ("actions/upload-artifact", BuiltinAction::UploadArtifact),
+    ("actions/download-artifact", BuiltinAction::DownloadArtifact),
+    ("actions/cache", BuiltinAction::Cache),
+];
+
+fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
+    let text = node.text().unwrap_or_default();
+    if text.starts_with("./") {
+        return ActionRef::Local(text);
+    }
+    let (name, version) = match text.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (text.as_str(), None),
+    };
+    let known = BUILTIN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let message = match (known, version) {
+        (Some((_, action)), Some(version)) => {
+            // There is one version of ours; of GitHub's every `vN` is an alias of it.
+            if name.to_ascii_lowercase().starts_with("assay/") && version != "v1" {
+                let message = format!("there is no version `{version}` of `{name}`; `v1` is used");
+                sink.warn(node.at, node.length, "action-version", message);
+            }
+            return ActionRef::Builtin(*action);
+        }
+        (_, None) if !text.starts_with("docker://") => {
+            format!("`{}` names no version: write `{name}@<version>`", crate::expr::shortened(&text))
+        }
+        _ => format!("`{}` is no action of Assay's: this step fails when it runs", crate::expr::shortened(&text)),
+    };
+    let mut diagnostic = sink.make(node.at, node.length, "unknown-action", message);
+    diagnostic.severity = crate::syntax::Severity::Warning;
+    let near = crate::syntax::nearest::nearest(name, BUILTIN.iter().map(|(name, _)| *name));
+    diagnostic.help = Some(match near {
+        Some(near) if near != name => format!("did you mean `{near}`?"),
+        _ => "Assay runs its own actions, `actions/checkout`, `upload-artifact`, `download-artifact` and `cache`, and \
+              local ones (`./path`)"
+            .to_owned(),
+    });
+    sink.push(diagnostic);
+    ActionRef::Unknown(text)
+}
+
+/// Ids of steps: well formed, and each there once in its job.
+fn check_ids(list: &Node, sink: &mut Sink<'_>) {
+    let Kind::Sequence(items) = &list.kind else { return };
+    let mut seen: Vec<String> = Vec::new();
+    let mut check = |node: &Node, sink: &mut Sink<'_>| {
+        let Some(id) = node.text().filter(|id| !id.is_empty()) else { return };
+        let well_formed = id.parse::<crate::ids::JobId>().is_ok();
+        let message = if !well_formed {
+            "a step's id is a letter or `_`, then letters, digits, `-` or `_`".to_owned()
+        } else if id.starts_with("__") {
+            format!("`{id}`: ids that begin with `__` are reserved")
+        } else if seen.contains(&id.to_ascii_lowercase()) {
+            format!("the id `{id}` is already used in this job")
+        } else {
+            seen.push(id.to_ascii_lowercase());
+            return;
+        };
+        sink.error(node.at, node.length, "step-id", message);
+    };
+    for item in items {
+        if let Some(id) = get(item, "id") {
+            check(id, sink);
+        }
+        if let Some(Kind::Sequence(inner)) = get(item, "parallel").map(|node| &node.kind) {
+            inner.iter().filter_map(|item| get(item, "id")).for_each(|id| check(id, sink));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Walks a tree along the schema: unknown, doubled and missing keys, values of the wrong kind, and
+//! every expression parsed with the names that its place allows.
+
+use std::collections::HashSet;
+
+use super::{
+    diagnostic::Sink,
+    nearest::nearest,
+    schema::{self, Keys, Shape},
+    scope::{self, Scope},
+    yaml::{Kind, Node, Scalar},
+};
+use crate::expr::{self, ErrorKind, Segment, shortened};
+
+/// Checks a whole workflow file.
+pub(super) fn workflow(root: &Node, sink: &mut Sink<'_>) {
+    Checker { sink }.node(root, &schema::WORKFLOW, Scope::NONE);
+}
+
+/// Checks one value along a shape.
+pub(super) fn value(node: &Node, shape: &Shape, scope: Scope, sink: &mut Sink<'_>) {
+    Checker { sink }.node(node, shape, scope);
+}
+
+struct Checker<'s, 'f> {
+    sink: &'s mut Sink<'f>,
+}
+
+impl Checker<'_, '_> {
+    fn node(&mut self, node: &Node, shape: &Shape, scope: Scope) {
+        let (shape, scope) = resolve(shape, scope);
+        if matches!(shape, Shape::Elsewhere) {
+            return;
+        }
+        match &node.kind {
+            Kind::Scalar { text, value } => self.scalar(node, text, *value, shape, scope),
+            Kind::Sequence(items) => match find(shape, scope, |shape| matches!(shape, Shape::List(_) | Shape::Any)) {
+                Some((Shape::List(item), scope)) => items.iter().for_each(|each| self.node(each, item, scope)),
+                Some((_, scope)) => items.iter().for_each(|each| self.node(each, &Shape::Any, scope)),
+                None => self.error(node, "unexpected-sequence", format!("expected {}, found a list", expected(shape))),
+            },
+            Kind::Mapping(entries) => {
+                match find(shape, scope, |shape| matches!(shape, Shape::Map(_) | Shape::Any)) {
+                    Some((Shape::Map(kinds), scope)) => self.mapping(node, entries, kinds, scope),
+                    Some((_, scope)) => self.any_mapping(entries, scope),
+                    None => {
+                        self.error(node, "unexpected-mapping", format!("expected {}, found a mapping", expected(shape)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn error(&mut self, node: &Node, code: &str, message: String) {
+        self.sink.error(node.at, node.length, code, message);
+    }
+
+    fn scalar(&mut self, node: &Node, text: &str, value: Scalar, shape: &Shape, scope: Scope) {
+        let scope = alternatives(shape).fold(scope, |scope, each| match each {
+            Shape::In(more, _) => scope.and(*more),
+            _ => scope,
+        });
+        if value == Scalar::Text {
+            if matches!(shape, Shape::Condition) {
+                return self.condition(node, text, scope);
+            }
+            if text.contains("${{") {
+                return self.template(node, text, scope);
+            }
+        }
+        let fits = alternatives(shape).any(|shape| fits(text, value, resolve(shape, scope).0));
+        if !fits {
+            let written = value.to_text(text);
+            let mut diagnostic = self.sink.make(
+                node.at,
+                node.length,
+                "unexpected-value",
+                match value {
+                    Scalar::Null => format!("expected {}, found nothing", expected(shape)),
+                    _ => format!("expected {}, found `{}`", expected(shape), shortened(&written)),
+                },
+            );
+            diagnostic.help = nearest(&written, words(shape)).map(|word| format!("did you mean `{word}`?"));
+            self.sink.push(diagnostic);
+        }
+    }
+
+    fn template(&mut self, node: &Node, text: &str, scope: Scope) {
+        if scope.is_empty() {
+            return self.error(node, "expression-not-allowed", "expressions are not allowed here".to_owned());
+        }
+        let mut pieces = 0;
+        for segment in expr::segments(text) {
+            pieces += 1;
+            match segment {
+                Ok(Segment::Text(_)) => {}
+                Ok(Segment::Expression { source, .. }) => self.expression(node, source, scope, false),
+                Err(error) => return self.expression_error(node, &error, scope),
+            }
+        }
+        // GitHub turns a text with expressions in it into one call of `format`, which has a longest length.
+        if pieces > 1 && text.len() > expr::MAX_LENGTH && text.chars().count() > expr::MAX_LENGTH {
+            let message = format!(
+                "a text with expressions in it may have {} characters; move it to a file or its expressions to `env`",
+                expr::MAX_LENGTH
+            );
+            self.error(node, "expression-too-long", message);
+        }
+    }
+
+    fn condition(&mut self, node: &Node, text: &str, scope: Scope) {
+        match expr::condition_source(text) {
+            Ok(expr::Condition::Expression { source, .. }) => self.expression(node, source, scope, !text.contains("${{")),
+            Ok(expr::Condition::Text) => {
+                self.template(node, text, scope);
+                let mut diagnostic = self.sink.make(
+                    node.at,
+                    node.length,
+                    "condition-is-text",
+                    "a text with `${{ }}` inside it is always true",
+                );
+                diagnostic.severity = super::Severity::Warning;
+                diagnostic.help = Some("put the whole condition inside one `${{ }}`, or leave `${{ }}` out".to_owned());
+                self.sink.push(diagnostic);
+            }
+            Err(error) => self.expression_error(node, &error, scope),
+        }
+    }
+
+    fn expression(&mut self, node: &Node, source: &str, scope: Scope, may_be_empty: bool) {
+        // A directive of GitHub's templates, not an expression: merges a mapping.
+        if source.trim() == "insert" {
+            return;
+        }
+        match expr::parse(source, &scope) {
+            Ok(None) if may_be_empty => {}
+            Ok(None) => self.error(node, "empty-expression", "an expression was expected between `${{` and `}}`".to_owned()),
+            Ok(Some(_)) => {}
+            Err(error) => self.expression_error(node, &error, scope),
+        }
+    }
+
+    fn expression_error(&mut self, node: &Node, error: &expr::Error, scope: Scope) {
+        let code = match error.kind {
+            ErrorKind::Lexing | ErrorKind::Parsing => "expression",
+            ErrorKind::Evaluation => "expression-evaluation",
+        };
+        let mut diagnostic = self.sink.make(node.at, node.length, code, error.message.clone());
+        let name = error.message.strip_prefix("Unrecognized named-value: '").and_then(|rest| rest.split('\'').next());
+        diagnostic.help = name.map(|name| {
+            let available = scope.contexts().join(", ");
+            if scope::is_context(name) {
+                format!("`{name}` is not available here; available are: {available}")
+            } else if let Some(near) = nearest(name, scope.contexts()) {
+                format!("did you mean `{near}`?")
+            } else {
+                format!("available here are: {available}; texts are written in single quotes")
+            }
+        });
+        self.sink.push(diagnostic);
+    }
+
+    fn any_mapping(&mut self, entries: &[(Node, Node)], scope: Scope) {
+        let mut seen = HashSet::new();
+        for (key, value) in entries {
+            if self.key(key, &mut seen, scope).is_some() {
+                self.node(value, &Shape::Any, scope);
+            }
+        }
+    }
+
+    /// The key's name; none where it is no name, was there before, or is an expression.
+    fn key(&mut self, key: &Node, seen: &mut HashSet<String>, scope: Scope) -> Option<String> {
+        let Some(name) = key.text() else {
+            self.error(key, "unexpected-key", "a key is a word, not a list or a mapping".to_owned());
+            return None;
+        };
+        if name.contains("${{") {
+            self.template(key, &name, scope);
+            return None;
+        }
+        if !seen.insert(name.to_ascii_uppercase()) {
+            let message = format!("`{}` is already defined in this mapping", shortened(&name));
+            self.error(key, "duplicate-key", message);
+            return None;
+        }
+        Some(name)
+    }
+
+    fn mapping(&mut self, node: &Node, entries: &[(Node, Node)], kinds: &[Keys], scope: Scope) {
+        let mut kinds: Vec<&Keys> = kinds.iter().collect();
+        let mut seen = HashSet::with_capacity(entries.len());
+        let mut computed = false;
+        for (key, value) in entries {
+            let Some(name) = self.key(key, &mut seen, scope) else {
+                computed |= key.text().is_some_and(|name| name.contains("${{"));
+                continue;
+            };
+            let known = kinds.iter().find_map(|keys| keys.known.iter().find(|(each, _)| *each == name));
+            if let Some((_, shape)) = known {
+                kinds.retain(|keys| keys.known.iter().any(|(each, _)| *each == name));
+                self.node(value, shape, scope);
+            } else if let Some(others) = kinds.iter().find_map(|keys| keys.others) {
+                if name.is_empty() {
+                    self.error(key, "unexpected-value", "a key must not be empty".to_owned());
+                }
+                self.node(value, others, scope);
+            } else {
+                self.unknown_key(key, &name, &kinds);
+            }
+        }
+        match kinds.as_slice() {
+            [keys] if !computed => {
+                for required in keys.required {
+                    if !seen.contains(&required.to_ascii_uppercase()) {
+                        self.error(node, "missing-key", format!("`{required}` is required here and missing"));
+                    }
+                }
+            }
+            [] | [_] => {}
+            several => {
+                let names: Vec<String> =
+                    several.iter().flat_map(|keys| keys.required).map(|name| format!("`{name}`")).collect();
+                self.error(node, "missing-key", format!("one of these is required here: {}", names.join(", ")));
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, key: &Node, name: &str, kinds: &[&Keys]) {
+        let known = || kinds.iter().flat_map(|keys| keys.known).map(|(name, _)| *name);
+        let mut diagnostic =
+            self.sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(name)));
+        diagnostic.help = Some(if name == "<<" {
+            "merge keys are not part of the language; repeat the keys, or use an alias for the whole value".to_owned()
+        } else if let Some(near) = nearest(name, known()) {
+            format!("did you mean `{near}`?")
+        } else {
+            let mut names: Vec<&str> = known().collect();
+            names.sort_unstable();
+            names.dedup();
+            format!("known here are: {}", names.join(", "))
+        });
+        self.sink.push(diagnostic);
+    }
+}
+
+fn resolve(shape: &Shape, scope: Scope) -> (&Shape, Scope) {
+    match shape {
+        Shape::In(more, inner) => resolve(inner, scope.and(*more)),
+        _ => (shape, scope),
+    }
+}
+
+fn alternatives<'a>(shape: &'a Shape) -> impl Iterator<Item = &'a Shape> {
+    match shape {
+        Shape::Either(shapes) => shapes.iter(),
+        other => std::slice::from_ref(other).iter(),
+    }
+}
+
+fn find(shape: &Shape, scope: Scope, wanted: fn(&Shape) -> bool) -> Option<(&Shape, Scope)> {
+    alternatives(shape).map(|each| resolve(each, scope)).find(|(shape, _)| wanted(shape))
+}
+
+fn fits(text: &str, value: Scalar, shape: &Shape) -> bool {
+    match shape {
+        Shape::Any | Shape::Elsewhere | Shape::Text | Shape::Condition => true,
+        Shape::Null => value == Scalar::Null,
+        Shape::Filled => value != Scalar::Null && !text.is_empty(),
+        Shape::Word(words) => words.contains(&text) && value != Scalar::Null,
+        Shape::Boolean => matches!(value, Scalar::Boolean(_)),
+        Shape::Number => matches!(value, Scalar::Number(_)),
+        Shape::List(_) | Shape::Map(_) => false,
+        Shape::Either(shapes) => shapes.iter().any(|shape| fits(text, value, shape)),
+        Shape::In(_, inner) => fits(text, value, inner),
+    }
+}
+
+fn words(shape: &Shape) -> Vec<&'static str> {
+    alternatives(shape)
+        .flat_map(|shape| match shape {
+            Shape::Word(words) => words.to_vec(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+/// What may stand here, for people.
+fn expected(shape: &Shape) -> String {
+    let names: Vec<String> = alternatives(shape)
+        .map(|shape| match resolve(shape, Scope::NONE).0 {
+            Shape::Any | Shape::Elsewhere => "a value".to_owned(),
+            Shape::Null => "nothing".to_owned(),
+            Shape::Text => "a text".to_owned(),
+            Shape::Filled => "a text that is not empty".to_owned(),
+            Shape::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+            Shape::Boolean => "`true` or `false`".to_owned(),
+            Shape::Number => "a number".to_owned(),
+            Shape::Condition => "a condition".to_owned(),
+            Shape::List(_) => "a list".to_owned(),
+            Shape::Map(_) => "a mapping".to_owned(),
+            Shape::Either(_) | Shape::In(..) => "a value".to_owned(),
+        })
+        .collect();
+    names.join(" or ")
+}

@@ -1,0 +1,245 @@
+//! YAML text → a tree in which every node knows its place.
+//!
+//! The only module that names the YAML parser. What it settles: the core schema of YAML 1.2 (so `on`
+//! is a word, not a boolean), aliases (copied, within [`MAX_NODES`]), and the bounds that keep a
+//! hostile file cheap. Events are pulled one by one and the stack is ours, so that nesting costs no
+//! recursion.
+
+mod scalar;
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+
+use super::{Diagnostic, Place, diagnostic::Sink};
+pub(super) use scalar::Scalar;
+
+/// The largest workflow file, in bytes.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// How deep mappings and sequences may nest.
+pub const MAX_NODE_DEPTH: usize = 100;
+
+/// How many nodes a file may have once its aliases are copied.
+pub const MAX_NODES: usize = 1_000_000;
+
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: Place,
+    /// Characters to underline.
+    pub(super) length: u32,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// The text as written (unquoted, unfolded) and what the core schema makes of it.
+    Scalar { text: String, value: Scalar },
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// A scalar's text, as GitHub converts numbers and booleans; none for sequences and mappings.
+    pub(super) fn text(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Scalar { text, value } => Some(value.to_text(text)),
+            Kind::Sequence(_) | Kind::Mapping(_) => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { value: Scalar::Null, .. })
+    }
+}
+
+/// Reads one document. None where the text is not YAML; the reasons are in the sink.
+pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
+    if text.len() > MAX_BYTES {
+        let message = format!("the file is {} bytes long; at most {MAX_BYTES} are read", text.len());
+        sink.error(Place { line: 1, column: 1 }, 1, "file-too-large", message);
+        return None;
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
+    match builder.run(text) {
+        Ok(()) => Some(builder.root.unwrap_or(Node {
+            at: Place { line: 1, column: 1 },
+            length: 1,
+            kind: Kind::Scalar { text: String::new(), value: Scalar::Null },
+        })),
+        Err(failure) => {
+            let mut diagnostic = sink.make(failure.at, 1, "yaml", failure.message);
+            diagnostic.help = failure.help;
+            sink.push(diagnostic);
+            None
+        }
+    }
+}
+
+struct Failure {
+    at: Place,
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    fn new(at: Place, message: impl Into<String>) -> Self {
+        Self { at, message: message.into(), help: None }
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        let help = error.info().contains("tab").then(|| "YAML indents with spaces".to_owned());
+        Failure { at: place(error.marker()), message: error.info().to_owned(), help }
+    }
+}
+
+fn place(marker: &Marker) -> Place {
+    Place { line: marker.line().try_into().unwrap_or(u32::MAX), column: (marker.col() + 1).try_into().unwrap_or(u32::MAX) }
+}
+
+struct Builder {
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    root: Option<Node>,
+}
+
+/// A collection whose end has not come yet.
+struct Open {
+    at: Place,
+    anchor: usize,
+    nodes_before: usize,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node> },
+}
+
+impl Builder {
+    fn run(&mut self, text: &str) -> Result<(), Failure> {
+        let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
+        let mut documents = 0;
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event?;
+            match event {
+                Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return Err(Failure::new(place(&span.start), "a workflow file holds one document"));
+                    }
+                }
+                Event::Alias(anchor) => self.alias(anchor, span)?,
+                Event::Scalar(text, style, anchor, tag) => {
+                    let at = place(&span.start);
+                    let value = Scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref())
+                        .map_err(|message| Failure::new(at, message))?;
+                    let length = underline(&text, style);
+                    let node = Node { at, length, kind: Kind::Scalar { text: text.into_owned(), value } };
+                    self.count(1, at)?;
+                    self.remember(anchor, &node, 1);
+                    self.add(node);
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.start(span, anchor, tag.as_deref(), "seq", Content::Sequence(Vec::new()))?;
+                }
+                Event::MappingStart(anchor, tag) => {
+                    let content = Content::Mapping { entries: Vec::new(), key: None };
+                    self.start(span, anchor, tag.as_deref(), "map", content)?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.end(),
+            }
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        span: Span,
+        anchor: usize,
+        tag: Option<&saphyr_parser::Tag>,
+        kind: &str,
+        content: Content,
+    ) -> Result<(), Failure> {
+        let at = place(&span.start);
+        if let Some(tag) = tag
+            && !(tag.is_yaml_core_schema() && tag.suffix == kind)
+        {
+            return Err(Failure::new(at, format!("the tag `{tag}` is not supported here")));
+        }
+        if self.open.len() >= MAX_NODE_DEPTH {
+            return Err(Failure::new(at, format!("nested deeper than {MAX_NODE_DEPTH} levels")));
+        }
+        self.count(1, at)?;
+        self.open.push(Open { at, anchor, nodes_before: self.nodes - 1, content });
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let Some(open) = self.open.pop() else { return };
+        let kind = match open.content {
+            Content::Sequence(items) => Kind::Sequence(items),
+            Content::Mapping { entries, .. } => Kind::Mapping(entries),
+        };
+        let node = Node { at: open.at, length: 1, kind };
+        self.remember(open.anchor, &node, self.nodes - open.nodes_before);
+        self.add(node);
+    }
+
+    fn add(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open { content: Content::Sequence(items), .. }) => items.push(node),
+            Some(Open { content: Content::Mapping { entries, key }, .. }) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => entries.push((key, node)),
+            },
+        }
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), nodes));
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Failure> {
+        let at = place(&span.start);
+        // An anchor is known once its node is complete: an alias within it finds nothing.
+        let Some((node, nodes)) = self.anchors.get(&anchor) else {
+            return Err(Failure::new(at, "an alias cannot stand inside the node that it names"));
+        };
+        let (node, nodes) = (node.clone(), *nodes);
+        self.count(nodes, at)?;
+        self.add(node);
+        Ok(())
+    }
+
+    fn count(&mut self, nodes: usize, at: Place) -> Result<(), Failure> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            return Err(Failure::new(at, format!("more than {MAX_NODES} values once aliases are copied")));
+        }
+        Ok(())
+    }
+}
+
+fn underline(text: &str, style: ScalarStyle) -> u32 {
+    let first_line = text.lines().next().unwrap_or("").chars().count();
+    let quotes = match style {
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 2,
+        ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => 0,
+    };
+    let length = match style {
+        // The place is the `|` or `>`.
+        ScalarStyle::Literal | ScalarStyle::Folded => 1,
+        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => first_line + quotes,
+    };
+    length.clamp(1, 200) as u32
+}

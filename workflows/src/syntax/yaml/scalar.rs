@@ -1,0 +1,108 @@
+use saphyr_parser::Tag;
+
+use crate::expr;
+
+/// What YAML 1.2's core schema makes of a scalar.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Scalar {
+    Null,
+    Boolean(bool),
+    Number(f64),
+    Text,
+}
+
+impl Scalar {
+    pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Scalar, String> {
+        let Some(tag) = tag else {
+            return Ok(if plain { Scalar::plain(text) } else { Scalar::Text });
+        };
+        // `!` alone means "no guessing".
+        if tag.handle.is_empty() && tag.suffix == "!" {
+            return Ok(Scalar::Text);
+        }
+        if !tag.is_yaml_core_schema() {
+            return Err(format!("the tag `{tag}` is not supported"));
+        }
+        let name = tag.suffix.as_str();
+        if name == "str" {
+            return Ok(Scalar::Text);
+        }
+        if !plain {
+            return Err(format!("a quoted text cannot have the tag `!!{name}`"));
+        }
+        match (name, Scalar::plain(text)) {
+            ("null", Scalar::Null) => Ok(Scalar::Null),
+            ("bool", Scalar::Boolean(value)) => Ok(Scalar::Boolean(value)),
+            ("int", Scalar::Number(value)) if integer(text).is_some() => Ok(Scalar::Number(value)),
+            ("float", Scalar::Number(value)) => Ok(Scalar::Number(value)),
+            ("null" | "bool" | "int" | "float", _) => {
+                Err(format!("`{}` is invalid for the type `!!{name}`", expr::shortened(text)))
+            }
+            _ => Err(format!("the tag `!!{name}` is not supported")),
+        }
+    }
+
+    fn plain(text: &str) -> Scalar {
+        match text {
+            "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
+            "true" | "True" | "TRUE" => return Scalar::Boolean(true),
+            "false" | "False" | "FALSE" => return Scalar::Boolean(false),
+            ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Scalar::Number(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => return Scalar::Number(f64::NEG_INFINITY),
+            ".nan" | ".NaN" | ".NAN" => return Scalar::Number(f64::NAN),
+            _ => {}
+        }
+        // Most scalars are words: one look at the first byte spares them the rest.
+        if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+            return Scalar::Text;
+        }
+        integer(text).or_else(|| float(text)).map_or(Scalar::Text, Scalar::Number)
+    }
+
+    /// As GitHub turns a value into a text: numbers are normalised (`1.0` → `1`).
+    pub(crate) fn to_text(self, text: &str) -> String {
+        match self {
+            Scalar::Null => String::new(),
+            Scalar::Boolean(value) => value.to_string(),
+            Scalar::Number(value) => expr::Datum::Number(value).to_text().into_owned(),
+            Scalar::Text => text.to_owned(),
+        }
+    }
+}
+
+fn integer(text: &str) -> Option<f64> {
+    let radix = |digits: &str, radix: u32| {
+        (!digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))).then(|| {
+            digits.chars().fold(0.0, |sum, c| sum * f64::from(radix) + f64::from(c.to_digit(radix).unwrap_or(0)))
+        })
+    };
+    if let Some(digits) = text.strip_prefix("0x") {
+        return radix(digits, 16);
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return radix(digits, 8);
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    decimal.then(|| text.parse().unwrap_or(f64::NAN))
+}
+
+fn float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let mantissa_fits = match mantissa.split_once('.') {
+        None => !mantissa.is_empty() && digits(mantissa),
+        Some((whole, fraction)) => {
+            digits(whole) && digits(fraction) && !(whole.is_empty() && fraction.is_empty())
+        }
+    };
+    let exponent_fits = exponent.is_none_or(|exponent| {
+        let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        !exponent.is_empty() && digits(exponent)
+    });
+    if mantissa_fits && exponent_fits { text.parse().ok() } else { None }
+}
