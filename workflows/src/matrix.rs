@@ -1,1 +1,210 @@
-//! Matrices: vectors, `exclude`, then `include`, into rows.
+//! Matrices: vectors, `exclude`, `include` → rows.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+/// How many jobs one matrix may make, as on GitHub.
+pub const MAX_ROWS: usize = 256;
+
+/// One row: the `matrix` context of one job.
+pub type Row = IndexMap<String, Value>;
+
+/// Why there are no rows: a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidMatrix(pub String);
+
+/// The rows of a matrix whose expressions are evaluated: an object with vectors, `include`, `exclude`.
+///
+/// As on GitHub: the product of the vectors, the first varying slowest; rows that a member of
+/// `exclude` matches are dropped; each member of `include` is then added to every remaining row of the
+/// product none of whose original values it would overwrite, and is a row of its own where there is
+/// no such row.
+pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
+    let Value::Object(entries) = matrix else {
+        return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
+    };
+    let mut vectors: Vec<(&String, &Vec<Value>)> = Vec::new();
+    let (mut include, mut exclude): (&[Value], &[Value]) = (&[], &[]);
+    for (name, values) in entries {
+        let Value::Array(values) = values else {
+            if values.is_null() && (name == "include" || name == "exclude") {
+                continue;
+            }
+            return Err(InvalidMatrix(format!("`{name}` of the matrix is no list")));
+        };
+        match name.as_str() {
+            "include" => include = values,
+            "exclude" => exclude = values,
+            _ if values.is_empty() => {
+                return Err(InvalidMatrix(format!("the matrix vector `{name}` has no values")));
+            }
+            _ => vectors.push((name, values)),
+        }
+    }
+    let mut rows = product(&vectors)?;
+    for excluded in exclude {
+        let excluded = mapping(excluded, "exclude")?;
+        rows.retain(|row| !excluded.iter().all(|(name, value)| row.get(name).is_some_and(|own| matches(own, value))));
+    }
+    let originals = rows.len();
+    let names: Vec<&String> = vectors.iter().map(|(name, _)| *name).collect();
+    for included in include {
+        let included = mapping(included, "include")?;
+        let mut added = false;
+        for row in &mut rows[..originals] {
+            let fits = included
+                .iter()
+                .filter(|(name, _)| names.contains(name))
+                .all(|(name, value)| row.get(name).is_some_and(|own| matches(own, value)));
+            if fits {
+                added = true;
+                row.extend(included.iter().map(|(name, value)| (name.clone(), value.clone())));
+            }
+        }
+        if !added {
+            rows.push(included.clone().into_iter().collect());
+        }
+        if rows.len() > MAX_ROWS {
+            return Err(too_many(rows.len()));
+        }
+    }
+    Ok(rows)
+}
+
+fn product(vectors: &[(&String, &Vec<Value>)]) -> Result<Vec<Row>, InvalidMatrix> {
+    if vectors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let count = vectors.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len()));
+    // Before `exclude`, as on GitHub; and before a product of hostile size is made.
+    if count > MAX_ROWS {
+        return Err(too_many(count));
+    }
+    let mut rows = vec![Row::new()];
+    for (name, values) in vectors {
+        rows = rows
+            .iter()
+            .flat_map(|row| {
+                values.iter().map(move |value| {
+                    let mut row = row.clone();
+                    row.insert((*name).clone(), value.clone());
+                    row
+                })
+            })
+            .collect();
+    }
+    Ok(rows)
+}
+
+fn too_many(count: usize) -> InvalidMatrix {
+    InvalidMatrix(format!("the matrix makes {count} jobs; at most {MAX_ROWS} are allowed"))
+}
+
+fn mapping<'v>(value: &'v Value, name: &str) -> Result<&'v serde_json::Map<String, Value>, InvalidMatrix> {
+    value.as_object().ok_or_else(|| InvalidMatrix(format!("a member of `{name}` is a mapping")))
+}
+
+/// Whether a row's value is what a filter asks for: a mapping asks only for the keys that it names.
+fn matches(own: &Value, filter: &Value) -> bool {
+    match (own, filter) {
+        (Value::Object(own), Value::Object(filter)) => {
+            filter.iter().all(|(name, value)| own.get(name).is_some_and(|own| matches(own, value)))
+        }
+        (Value::Array(own), Value::Array(filter)) => {
+            own.len() == filter.len() && own.iter().zip(filter).all(|(own, filter)| matches(own, filter))
+        }
+        (Value::Number(own), Value::Number(filter)) => own.as_f64() == filter.as_f64(),
+        (Value::String(own), Value::String(filter)) => own == filter,
+        (own, filter) => own == filter,
+    }
+}
+
+/// What a row's values are called in a job's name: `(ubuntu, 3.11)`; objects and lists are looked into.
+pub fn label(row: &Row) -> String {
+    fn collect(value: &Value, texts: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+            Value::Object(entries) => entries.values().for_each(|item| collect(item, texts)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                let text = crate::expr::Datum::borrowed(value).to_text().into_owned();
+                if !text.is_empty() {
+                    texts.push(text);
+                }
+            }
+        }
+    }
+    let mut texts = Vec::new();
+    row.values().for_each(|value| collect(value, &mut texts));
+    texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(matrix: Value, expected: Value) {
+        assert_eq!(serde_json::to_value(rows(&matrix).unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_first_vector_varies_slowest() {
+        check(
+            json!({"a": [1, 2], "b": ["x", "y"]}),
+            json!([{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]),
+        );
+    }
+
+    /// The example of GitHub's documentation of `include`.
+    #[test]
+    fn include_extends_rows_or_adds_them() {
+        check(
+            json!({
+                "fruit": ["apple", "pear"],
+                "animal": ["cat", "dog"],
+                "include": [
+                    {"color": "green"},
+                    {"color": "pink", "animal": "cat"},
+                    {"fruit": "apple", "shape": "circle"},
+                    {"fruit": "banana"},
+                    {"fruit": "banana", "animal": "cat"},
+                ],
+            }),
+            json!([
+                {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
+                {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
+                {"fruit": "pear", "animal": "cat", "color": "pink"},
+                {"fruit": "pear", "animal": "dog", "color": "green"},
+                {"fruit": "banana"},
+                {"fruit": "banana", "animal": "cat"},
+            ]),
+        );
+    }
+
+    #[test]
+    fn exclude_comes_before_include() {
+        check(
+            json!({"os": ["l", "w"], "v": [1, 2], "exclude": [{"os": "w"}], "include": [{"os": "w", "v": 1}]}),
+            json!([{"os": "l", "v": 1}, {"os": "l", "v": 2}, {"os": "w", "v": 1}]),
+        );
+        check(json!({"include": [{"a": 1}, {"b": 2}]}), json!([{"a": 1}, {"b": 2}]));
+    }
+
+    #[test]
+    fn a_matrix_has_its_limits() {
+        let many: Vec<u32> = (0..257).collect();
+        assert!(rows(&json!({"a": many})).unwrap_err().0.contains("257"));
+        let wide: Vec<u32> = (0..250).collect();
+        assert!(rows(&json!({"a": wide, "b": wide, "c": wide, "d": wide, "e": wide})).is_err());
+        assert!(rows(&json!({"a": []})).is_err() && rows(&json!({"a": 1})).is_err() && rows(&json!([])).is_err());
+    }
+
+    #[test]
+    fn a_row_is_named_by_its_values() {
+        let row = rows(&json!({"a": [{"x": 1.5, "y": ["p", "q"]}], "b": [true]})).unwrap().remove(0);
+        assert_eq!(label(&row), "1.5, p, q, true");
+    }
+}

@@ -19,11 +19,11 @@ mod tests;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-pub use error::{Error, ErrorKind};
-pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
 pub(crate) use error::shortened;
+pub use error::{Error, ErrorKind};
 pub use functions::Function;
 pub(crate) use parser::{Expression, Node, Tree, parse};
+pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
 pub(crate) use template::{Condition, Segment, condition as condition_source, segments};
 pub use value::Datum;
 
@@ -45,6 +45,8 @@ pub enum Status {
     Success,
     Failure,
     Cancelled,
+    /// Of a job, one of whose needs was skipped: none of the three functions is true.
+    Skipped,
 }
 
 impl Names for Environment<'_> {

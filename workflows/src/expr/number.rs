@@ -33,7 +33,7 @@ fn radix(digits: &str, radix: u32) -> f64 {
     }
 }
 
-/// .NET's `G15`: at most 15 significant digits, no trailing zeros, an exponent where it is below −5
+/// .NET's `G15`: at most 15 significant digits, no trailing zeros, an exponent where it is below −4
 /// or above 14 (`1E+15`, `1.5E-07`).
 pub(crate) fn format(number: f64) -> String {
     if number.is_nan() {
@@ -58,7 +58,7 @@ pub(crate) fn format(number: f64) -> String {
     };
     let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
     let digits = digits.trim_end_matches('0');
-    if !(-5..15).contains(&exponent) {
+    if !(-4..15).contains(&exponent) {
         let (first, rest) = digits.split_at(1);
         let point = if rest.is_empty() { "" } else { "." };
         let exponent_sign = if exponent < 0 { '-' } else { '+' };

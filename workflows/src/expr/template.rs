@@ -82,7 +82,10 @@ pub(super) fn whole(template: &str) -> Result<Option<(&str, usize)>, Error> {
 
 /// An `if:`.
 pub(crate) enum Condition<'s> {
-    Expression { source: &'s str, at: usize },
+    Expression {
+        source: &'s str,
+        at: usize,
+    },
     /// Expressions with text around them: a text, not an expression.
     Text,
 }

@@ -147,9 +147,9 @@ pub(super) fn value(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar { .. } => scalar_value(node),
         Kind::Sequence(items) => Value::Array(items.iter().map(value).collect()),
-        Kind::Mapping(entries) => Value::Object(
-            entries.iter().filter_map(|(key, each)| Some((key.text()?, value(each)))).collect(),
-        ),
+        Kind::Mapping(entries) => {
+            Value::Object(entries.iter().filter_map(|(key, each)| Some((key.text()?, value(each)))).collect())
+        }
     }
 }
 

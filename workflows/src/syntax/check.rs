@@ -39,15 +39,13 @@ impl Checker<'_, '_> {
                 Some((_, scope)) => items.iter().for_each(|each| self.node(each, &Shape::Any, scope)),
                 None => self.error(node, "unexpected-sequence", format!("expected {}, found a list", expected(shape))),
             },
-            Kind::Mapping(entries) => {
-                match find(shape, scope, |shape| matches!(shape, Shape::Map(_) | Shape::Any)) {
-                    Some((Shape::Map(kinds), scope)) => self.mapping(node, entries, kinds, scope),
-                    Some((_, scope)) => self.any_mapping(entries, scope),
-                    None => {
-                        self.error(node, "unexpected-mapping", format!("expected {}, found a mapping", expected(shape)));
-                    }
+            Kind::Mapping(entries) => match find(shape, scope, |shape| matches!(shape, Shape::Map(_) | Shape::Any)) {
+                Some((Shape::Map(kinds), scope)) => self.mapping(node, entries, kinds, scope),
+                Some((_, scope)) => self.any_mapping(entries, scope),
+                None => {
+                    self.error(node, "unexpected-mapping", format!("expected {}, found a mapping", expected(shape)));
                 }
-            }
+            },
         }
     }
 
@@ -110,7 +108,9 @@ impl Checker<'_, '_> {
 
     fn condition(&mut self, node: &Node, text: &str, scope: Scope) {
         match expr::condition_source(text) {
-            Ok(expr::Condition::Expression { source, .. }) => self.expression(node, source, scope, !text.contains("${{")),
+            Ok(expr::Condition::Expression { source, .. }) => {
+                self.expression(node, source, scope, !text.contains("${{"))
+            }
             Ok(expr::Condition::Text) => {
                 self.template(node, text, scope);
                 let mut diagnostic = self.sink.make(
@@ -134,7 +134,9 @@ impl Checker<'_, '_> {
         }
         match expr::parse(source, &scope) {
             Ok(None) if may_be_empty => {}
-            Ok(None) => self.error(node, "empty-expression", "an expression was expected between `${{` and `}}`".to_owned()),
+            Ok(None) => {
+                self.error(node, "empty-expression", "an expression was expected between `${{` and `}}`".to_owned())
+            }
             Ok(Some(_)) => {}
             Err(error) => self.expression_error(node, &error, scope),
         }
@@ -247,6 +249,7 @@ impl Checker<'_, '_> {
 fn resolve(shape: &Shape, scope: Scope) -> (&Shape, Scope) {
     match shape {
         Shape::In(more, inner) => resolve(inner, scope.and(*more)),
+        Shape::Step => (&schema::STEP, scope),
         _ => (shape, scope),
     }
 }
@@ -270,7 +273,7 @@ fn fits(text: &str, value: Scalar, shape: &Shape) -> bool {
         Shape::Word(words) => words.contains(&text) && value != Scalar::Null,
         Shape::Boolean => matches!(value, Scalar::Boolean(_)),
         Shape::Number => matches!(value, Scalar::Number(_)),
-        Shape::List(_) | Shape::Map(_) => false,
+        Shape::List(_) | Shape::Map(_) | Shape::Step => false,
         Shape::Either(shapes) => shapes.iter().any(|shape| fits(text, value, shape)),
         Shape::In(_, inner) => fits(text, value, inner),
     }
@@ -298,7 +301,7 @@ fn expected(shape: &Shape) -> String {
             Shape::Number => "a number".to_owned(),
             Shape::Condition => "a condition".to_owned(),
             Shape::List(_) => "a list".to_owned(),
-            Shape::Map(_) => "a mapping".to_owned(),
+            Shape::Map(_) | Shape::Step => "a mapping".to_owned(),
             Shape::Either(_) | Shape::In(..) => "a value".to_owned(),
         })
         .collect();

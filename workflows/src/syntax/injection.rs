@@ -50,8 +50,9 @@ pub(super) fn warn(run: &Node, sink: &mut Sink<'_>) {
                 format!("`{path}` is written by others and becomes part of the script: they can run commands here"),
             );
             diagnostic.severity = Severity::Warning;
-            diagnostic.help =
-                Some(format!("pass it as a value: `env: {{ {name}: ${{{{ {path} }}}} }}`, then \"${name}\" in the script"));
+            diagnostic.help = Some(format!(
+                "pass it as a value: `env: {{ {name}: ${{{{ {path} }}}} }}`, then \"${name}\" in the script"
+            ));
             sink.push(diagnostic);
         }
     }
@@ -68,7 +69,8 @@ fn variable(path: &str) -> String {
 fn untrusted(expression: &Expression<'_>, found: &mut Vec<String>) {
     if let Some(path) = path(expression) {
         let matches = |known: &&&[&str]| {
-            known.len() == path.len() && known.iter().zip(&path).all(|(k, p)| *k == "*" || p == "*" || k.eq_ignore_ascii_case(p))
+            known.len() == path.len()
+                && known.iter().zip(&path).all(|(k, p)| *k == "*" || p == "*" || k.eq_ignore_ascii_case(p))
         };
         if UNTRUSTED.iter().any(|known| matches(&known)) {
             found.push(path.join("."));

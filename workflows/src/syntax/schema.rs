@@ -22,6 +22,8 @@ pub(super) enum Shape {
     Number,
     /// An expression whose `${{ }}` may be left out.
     Condition,
+    /// [`STEP`]: a step may hold steps, and a constant cannot hold itself.
+    Step,
     List(&'static Shape),
     /// A mapping of one of these kinds: its keys tell which.
     Map(&'static [Keys]),
@@ -67,8 +69,7 @@ pub(super) const WORKFLOW: Shape = Shape::Map(&[keys(
     &["on", "jobs"],
 )]);
 
-const DEFAULTS_RUN: Shape =
-    Shape::Map(&[keys(&[("shell", Shape::Filled), ("working-directory", Shape::Filled)], &[])]);
+const DEFAULTS_RUN: Shape = Shape::Map(&[keys(&[("shell", Shape::Filled), ("working-directory", Shape::Filled)], &[])]);
 const DEFAULTS: Shape = Shape::Map(&[keys(&[("run", DEFAULTS_RUN)], &[])]);
 
 const CONCURRENCY: Shape = Shape::Map(&[keys(
@@ -125,7 +126,7 @@ const JOB: Shape = Shape::Map(&[
             ("concurrency", JOB_CONCURRENCY),
             ("outputs", Shape::Map(&[map_of(&Shape::In(Scope::RUNNER, &Shape::Text))])),
             ("defaults", JOB_DEFAULTS),
-            ("steps", Shape::List(&STEP)),
+            ("steps", Shape::List(&Shape::Step)),
             ("snapshot", SNAPSHOT),
         ],
         &["runs-on"],
@@ -168,10 +169,7 @@ const RUNS_ON: Shape = Shape::Either(&[
 
 const STRATEGY: Shape = Shape::In(
     Scope::NEEDS,
-    &Shape::Map(&[keys(
-        &[("fail-fast", Shape::Boolean), ("max-parallel", Shape::Number), ("matrix", MATRIX)],
-        &[],
-    )]),
+    &Shape::Map(&[keys(&[("fail-fast", Shape::Boolean), ("max-parallel", Shape::Number), ("matrix", MATRIX)], &[])]),
 );
 const MATRIX: Shape = Shape::Map(&[Keys {
     known: &[("include", MATRIX_ROWS), ("exclude", MATRIX_ROWS)],
@@ -239,7 +237,7 @@ const STEP_IF: Shape = Shape::In(Scope::STEP_IF, &Shape::Condition);
 const STEP_BOOLEAN: Shape = Shape::In(Scope::STEP, &Shape::Boolean);
 const STEP_NUMBER: Shape = Shape::In(Scope::STEP, &Shape::Number);
 
-/// A static, not a constant, so that it can hold itself.
+/// One entry of `steps`.
 pub(super) static STEP: Shape = Shape::Map(&[
     keys(
         &[
@@ -271,12 +269,7 @@ pub(super) static STEP: Shape = Shape::Map(&[
         &["uses"],
     ),
     keys(
-        &[
-            ("name", STEP_TEXT),
-            ("id", Shape::Filled),
-            ("continue-on-error", STEP_BOOLEAN),
-            ("wait", FILLED_OR_LIST),
-        ],
+        &[("name", STEP_TEXT), ("id", Shape::Filled), ("continue-on-error", STEP_BOOLEAN), ("wait", FILLED_OR_LIST)],
         &["wait"],
     ),
     keys(
@@ -289,14 +282,8 @@ pub(super) static STEP: Shape = Shape::Map(&[
         &["wait-all"],
     ),
     keys(
-        &[
-            ("name", STEP_TEXT),
-            ("id", Shape::Filled),
-            ("continue-on-error", STEP_BOOLEAN),
-            ("cancel", Shape::Filled),
-        ],
+        &[("name", STEP_TEXT), ("id", Shape::Filled), ("continue-on-error", STEP_BOOLEAN), ("cancel", Shape::Filled)],
         &["cancel"],
     ),
-    keys(&[("parallel", Shape::List(&STEP))], &["parallel"]),
+    keys(&[("parallel", Shape::List(&Shape::Step))], &["parallel"]),
 ]);
-

@@ -1,1 +1,153 @@
+use super::*;
 
+/// `line:column code` of each error and warning.
+fn remarks(text: &str) -> Vec<String> {
+    let (_, diagnostics) = parse("w.yml", text);
+    diagnostics.iter().map(|each| format!("{}:{} {}", each.line, each.column, each.code)).collect()
+}
+
+fn job(body: &str) -> String {
+    format!("on: push\njobs:\n  a:\n    runs-on: linux\n{body}")
+}
+
+#[test]
+fn a_whole_workflow_is_read() {
+    let text = r#"
+name: models
+run-name: by ${{ github.actor }}
+on:
+  push: { branches: [main, "release/**"], paths-ignore: docs/** }
+  pull_request: { types: [opened, labeled] }
+  merge_group:
+  schedule: [{ cron: "0 4 * * 1" }]
+  workflow_dispatch:
+    inputs: { model: { type: choice, options: [a, b], default: a, required: true } }
+env: { A: 1.0, B: true }
+concurrency: { group: g, cancel-in-progress: "${{ github.event_name == 'push' }}" }
+jobs:
+  build:
+    runs-on: [self-hosted, linux]
+    outputs: { x: "${{ steps.s.outputs.x }}" }
+    steps:
+      - uses: actions/checkout@v4
+      - { id: s, run: echo hi, shell: bash }
+  eval:
+    needs: build
+    if: always()
+    runs-on: { labels: [gpu], gpus: 2, gpu-memory: 40GB, gpu-name: H100 }
+    strategy: { matrix: { ep: [cpu, cuda], include: [{ ep: cpu, n: 1 }] }, fail-fast: false }
+    timeout-minutes: 5
+    steps: [{ uses: assay/eval@v1, with: { model: m.onnx, batch: 8 } }]
+gate:
+  accuracy: { max-drop: 0.5pp }
+  defaults: { alpha: 0.01 }
+"#;
+    let (workflow, diagnostics) = parse("w.yml", text);
+    assert_eq!(diagnostics, Vec::new());
+    let workflow = workflow.unwrap();
+    assert_eq!(workflow.display_name(), "models");
+    assert_eq!(workflow.env["A"], "1");
+    assert_eq!(workflow.on.push.as_ref().unwrap().paths_ignore, Some(vec!["docs/**".to_owned()]));
+    assert_eq!(workflow.on.merge_group, Some(RefFilters::default()));
+    assert_eq!(workflow.on.schedule[0].value, "0 4 * * 1");
+    let eval = &workflow.jobs[1];
+    assert_eq!((eval.runs_on.gpus, eval.runs_on.gpu_memory_bytes), (2, Some(40_000_000_000)));
+    assert_eq!(eval.needs[0].at, Place { line: 21, column: 12 });
+    let StepAction::Uses { uses, with } = &eval.steps()[0].action else { panic!("not an action") };
+    assert_eq!((uses, with["batch"].value.as_str()), (&ActionRef::Builtin(BuiltinAction::Eval), "8"));
+    let gate = workflow.gate.unwrap();
+    assert_eq!((gate.rules[0].line, gate.defaults.alpha), (28, 0.01));
+    let json = serde_json::to_string(&workflow.jobs).unwrap();
+    assert_eq!(serde_json::from_str::<indexmap::IndexMap<crate::ids::JobId, Job>>(&json).unwrap(), workflow.jobs);
+}
+
+#[test]
+fn every_mistake_is_reported_at_its_place() {
+    let text = "on: pusch\njobs:\n  a:\n    run-on: x\n    step: []\n  b:\n    runs-on: x\n    needs: [c]\n    steps: [{ shell: x }]\n";
+    assert_eq!(
+        remarks(text),
+        [
+            "1:5 unknown-event",
+            "4:5 missing-key",
+            "4:5 unknown-key",
+            "5:5 unknown-key",
+            "8:13 unknown-need",
+            "9:13 missing-key"
+        ]
+    );
+    let (_, diagnostics) = parse("w.yml", text);
+    let helps: Vec<_> = diagnostics.iter().filter_map(|each| each.help.as_deref()).collect();
+    assert!(helps.contains(&"did you mean `steps`?") && helps.contains(&"did you mean `runs-on`?"), "{helps:?}");
+}
+
+#[test]
+fn contexts_are_available_where_github_has_them() {
+    assert_eq!(remarks(&job("    if: steps.x\n    name: ${{ secrets.x }}\n")), ["5:9 expression", "6:11 expression"]);
+    assert_eq!(remarks(&job("    if: success('b') && needs.x.result == 'success'\n")), [""; 0]);
+    assert_eq!(remarks(&job("    steps: [{ run: x, if: hashFiles('a') == '' && env.A }]\n")), [""; 0]);
+    assert_eq!(remarks("on: push\nname: ${{ github.x }}\njobs: {a: {runs-on: x}}"), ["2:7 expression-not-allowed"]);
+}
+
+#[test]
+fn scripts_must_not_hold_what_strangers_write() {
+    let step = |script: &str| job(&format!("    steps:\n      - run: echo ${{{{ {script} }}}}\n"));
+    for bad in [
+        "github.head_ref",
+        "github.event.pull_request.title",
+        "github.event['commits'][0].message",
+        "format('{0}', github.event.head_commit.message)",
+        "join(github.event.commits.*.message)",
+        "GitHub.Event.Issue.Body || 'x'",
+    ] {
+        assert_eq!(remarks(&step(bad)), ["6:14 script-injection"], "{bad}");
+    }
+    for good in ["github.sha", "contains(github.head_ref, 'x')", "github.head_ref == 'main'", "env.TITLE"] {
+        assert_eq!(remarks(&step(good)), [""; 0], "{good}");
+    }
+}
+
+#[test]
+fn cycles_are_named() {
+    let text = "on: push\njobs:\n  a: {runs-on: x, needs: c}\n  b: {runs-on: x, needs: [a]}\n  c: {runs-on: x, needs: b}\n  d: {runs-on: x, needs: a}\n  e: {runs-on: x}\n";
+    assert_eq!(remarks(text), ["3:26 needs-cycle", "4:27 needs-cycle", "5:26 needs-cycle"]);
+}
+
+#[test]
+fn bad_input_ends_in_a_diagnostic() {
+    let deep = "[".repeat(100_000);
+    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n";
+    let large = format!("on: push\nname: {}\n", "x".repeat(10 << 20));
+    let expression = job(&format!("    if: {}\n", "a ".repeat(1 << 19)));
+    let parens = job(&format!("    if: {}\n", "(".repeat(20_000)));
+    for text in [
+        deep.as_str(),
+        bomb,
+        &large,
+        &expression,
+        &parens,
+        "\ta: b",
+        "a: b: c",
+        "- a\nb",
+        "a: &x [*x]",
+        "---\na: 1\n---\nb: 2\n",
+        "",
+        "x",
+        "a: *b",
+    ] {
+        let (_, diagnostics) = parse("w.yml", text);
+        assert!(diagnostics.iter().any(Diagnostic::is_error), "no error in {:?}…", &text[..text.len().min(40)]);
+    }
+}
+
+#[test]
+fn harmless_oddities_are_taken() {
+    let plain = job("    steps: [{run: x}]\n");
+    for text in [format!("\u{feff}{plain}"), plain.replace('\n', "\r\n"), format!("# x\n---\n{plain}...\n")] {
+        assert_eq!(remarks(&text), [""; 0], "{text:?}");
+    }
+    let anchors =
+        "on: push\njobs:\n  a: &j\n    runs-on: x\n    steps: &s [{run: x}]\n  b: *j\n  c: {runs-on: y, steps: *s}\n";
+    assert_eq!(remarks(anchors), [""; 0]);
+    assert_eq!(remarks(&anchors.replace("c: {", "c: {<<: *j, ")), ["7:7 unknown-key"]);
+    assert_eq!(remarks(&job("    env: {A: x, a: y}\n")), ["5:17 duplicate-key"]);
+}

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::{Diagnostic, Place, diagnostic::Sink};
+use super::{Place, diagnostic::Sink};
 pub(super) use scalar::Scalar;
 
 /// The largest workflow file, in bytes.
@@ -34,7 +34,10 @@ pub(super) struct Node {
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// The text as written (unquoted, unfolded) and what the core schema makes of it.
-    Scalar { text: String, value: Scalar },
+    Scalar {
+        text: String,
+        value: Scalar,
+    },
     Sequence(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
 }
@@ -97,7 +100,10 @@ impl From<ScanError> for Failure {
 }
 
 fn place(marker: &Marker) -> Place {
-    Place { line: marker.line().try_into().unwrap_or(u32::MAX), column: (marker.col() + 1).try_into().unwrap_or(u32::MAX) }
+    Place {
+        line: marker.line().try_into().unwrap_or(u32::MAX),
+        column: (marker.col() + 1).try_into().unwrap_or(u32::MAX),
+    }
 }
 
 struct Builder {

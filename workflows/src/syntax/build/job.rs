@@ -51,10 +51,7 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
 /// Ids that are no ids are left to [`crate::syntax::graph`], which knows the jobs there are.
 fn needs(node: &Node) -> Vec<Located<crate::ids::JobId>> {
     let names = get(node, "needs").map(list).unwrap_or_default();
-    names
-        .into_iter()
-        .filter_map(|name| Some(Located { value: name.value.parse().ok()?, at: name.at }))
-        .collect()
+    names.into_iter().filter_map(|name| Some(Located { value: name.value.parse().ok()?, at: name.at })).collect()
 }
 
 fn call(node: &Node, uses: &Node, sink: &mut Sink<'_>) -> JobBody {

@@ -7,11 +7,7 @@ pub(super) struct EventKeys {
     pub(super) keys: &'static [&'static str],
 }
 
-const fn event(
-    name: &'static str,
-    types: Option<&'static [&'static str]>,
-    keys: &'static [&'static str],
-) -> EventKeys {
+const fn event(name: &'static str, types: Option<&'static [&'static str]>, keys: &'static [&'static str]) -> EventKeys {
     EventKeys { name, types, keys }
 }
 
@@ -19,7 +15,28 @@ const fn event(
 const EDITS: &[&str] = &["created", "edited", "deleted"];
 
 const PULL_REQUEST: &[&str] = &[
-    "assigned", "unassigned", "labeled", "unlabeled", "opened", "edited", "closed", "reopened", "synchronize", "converted_to_draft", "locked", "unlocked", "enqueued", "dequeued", "milestoned", "demilestoned", "ready_for_review", "review_requested", "review_request_removed", "auto_merge_enabled", "auto_merge_disabled", "stacked",
+    "assigned",
+    "unassigned",
+    "labeled",
+    "unlabeled",
+    "opened",
+    "edited",
+    "closed",
+    "reopened",
+    "synchronize",
+    "converted_to_draft",
+    "locked",
+    "unlocked",
+    "enqueued",
+    "dequeued",
+    "milestoned",
+    "demilestoned",
+    "ready_for_review",
+    "review_requested",
+    "review_request_removed",
+    "auto_merge_enabled",
+    "auto_merge_disabled",
+    "stacked",
 ];
 
 /// Every event of GitHub's, in alphabetical order.
@@ -31,13 +48,56 @@ pub(super) const EVENTS: &[EventKeys] = &[
     event("delete", None, &[]),
     event("deployment", None, &[]),
     event("deployment_status", None, &[]),
-    event("discussion", Some(&["created", "edited", "deleted", "transferred", "pinned", "unpinned", "labeled", "unlabeled", "locked", "unlocked", "category_changed", "answered", "unanswered"]), &[]),
+    event(
+        "discussion",
+        Some(&[
+            "created",
+            "edited",
+            "deleted",
+            "transferred",
+            "pinned",
+            "unpinned",
+            "labeled",
+            "unlabeled",
+            "locked",
+            "unlocked",
+            "category_changed",
+            "answered",
+            "unanswered",
+        ]),
+        &[],
+    ),
     event("discussion_comment", Some(EDITS), &[]),
     event("fork", None, &[]),
     event("gollum", None, &[]),
     event("image_version", Some(&["created", "ready", "deleted"]), &["names", "versions"]),
     event("issue_comment", Some(EDITS), &[]),
-    event("issues", Some(&["opened", "edited", "deleted", "transferred", "pinned", "unpinned", "closed", "reopened", "assigned", "unassigned", "labeled", "unlabeled", "locked", "unlocked", "milestoned", "demilestoned", "field_added", "field_removed", "typed", "untyped"]), &[]),
+    event(
+        "issues",
+        Some(&[
+            "opened",
+            "edited",
+            "deleted",
+            "transferred",
+            "pinned",
+            "unpinned",
+            "closed",
+            "reopened",
+            "assigned",
+            "unassigned",
+            "labeled",
+            "unlabeled",
+            "locked",
+            "unlocked",
+            "milestoned",
+            "demilestoned",
+            "field_added",
+            "field_removed",
+            "typed",
+            "untyped",
+        ]),
+        &[],
+    ),
     event("label", Some(EDITS), &[]),
     event("merge_group", Some(&["checks_requested"]), &["branches", "branches-ignore"]),
     event("milestone", Some(&["created", "closed", "opened", "edited", "deleted"]), &[]),
@@ -53,12 +113,20 @@ pub(super) const EVENTS: &[EventKeys] = &[
     event("pull_request_target", Some(PULL_REQUEST), &["branches", "branches-ignore", "paths", "paths-ignore"]),
     event("push", None, &["branches", "branches-ignore", "tags", "tags-ignore", "paths", "paths-ignore"]),
     event("registry_package", Some(&["published", "updated"]), &[]),
-    event("release", Some(&["published", "unpublished", "created", "edited", "deleted", "prereleased", "released"]), &[]),
+    event(
+        "release",
+        Some(&["published", "unpublished", "created", "edited", "deleted", "prereleased", "released"]),
+        &[],
+    ),
     event("repository_dispatch", Some(&[]), &[]),
     event("schedule", None, &[]),
     event("status", None, &[]),
     event("watch", Some(&["started"]), &[]),
     event("workflow_call", None, &["inputs", "secrets", "outputs"]),
     event("workflow_dispatch", None, &["inputs"]),
-    event("workflow_run", Some(&["requested", "completed", "in_progress"]), &["workflows", "branches", "branches-ignore"]),
+    event(
+        "workflow_run",
+        Some(&["requested", "completed", "in_progress"]),
+        &["workflows", "branches", "branches-ignore"],
+    ),
 ];

@@ -199,8 +199,7 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
 
 fn unknown(key: &Node, known: &[&'static str], sink: &mut Sink<'_>) {
     let name = key.text().unwrap_or_default();
-    let mut diagnostic =
-        sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(&name)));
+    let mut diagnostic = sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(&name)));
     diagnostic.help = Some(match nearest(&name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known here are: {}", known.join(", ")),

@@ -1,34 +1,26 @@
 //! From a workflow and an event to jobs: does it run, and what are the jobs of each `jobs.<id>` once
 //! its needs are known.
 
+mod context;
+mod expand;
+mod select;
+
+#[cfg(test)]
+mod tests;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    event::Event,
-    expr::Environment,
     ids::{JobId, JobKey},
     run::Conclusion,
-    syntax::{Diagnostic, Workflow},
+    syntax::Diagnostic,
 };
 
-/// Whether an event starts a workflow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    Runs,
-    /// The event is not named under `on:`, or not with this activity type.
-    NotSubscribed,
-    /// A filter on branches, tags or paths says no: the sentence for people.
-    Filtered(String),
-}
-
-/// Decides by `on:`. `changed` are the paths that the event changes (of a pull request: all of it);
-/// none where they could not be found out, and then path filters let it run, as on GitHub.
-pub fn select(workflow: &Workflow, event: &Event, changed: Option<&[String]>) -> Selection {
-    let _ = (workflow, event, changed);
-    unimplemented!("arrives with the language room")
-}
+pub use context::github_context;
+pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
+pub use select::{Selection, select};
 
 /// One job, ready to be offered to runners.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,23 +64,4 @@ pub struct NeedResult {
     /// `success`, `failure`, `cancelled` or `skipped`, as `needs.<id>.result` says.
     pub result: Conclusion,
     pub outputs: IndexMap<String, String>,
-}
-
-/// Expands a job. `contexts` hold `github`, `vars`, `inputs`; `needs` holds *every* job that this one
-/// needs directly or through others (`failure()` looks at all ancestors), by id.
-pub fn expand(
-    workflow: &Workflow,
-    job: &JobId,
-    contexts: &IndexMap<String, Value>,
-    needs: &IndexMap<JobId, NeedResult>,
-    cancelled: bool,
-) -> Expansion {
-    let _ = (workflow, job, contexts, needs, cancelled);
-    unimplemented!("arrives with the language room")
-}
-
-/// The `github` context of an event.
-pub fn github_context(event: &Event, workflow: &Workflow, run_number: u64, attempt: u32) -> Value {
-    let _ = (event, workflow, run_number, attempt, Environment::default());
-    unimplemented!("arrives with the language room")
 }

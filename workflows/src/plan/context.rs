@@ -1,0 +1,65 @@
+use serde_json::{Value, json};
+
+use crate::{
+    event::{Event, EventKind, short_ref},
+    syntax::Workflow,
+};
+
+/// The `github` context of an event.
+pub fn github_context(event: &Event, workflow: &Workflow, run_number: u64, attempt: u32) -> Value {
+    let default_ref = || format!("refs/heads/{}", event.default_branch);
+    let git_ref = match &event.kind {
+        EventKind::Push { git_ref, .. } | EventKind::WorkflowDispatch { git_ref, .. } => git_ref.clone(),
+        EventKind::PullRequest { number: Some(number), .. } => format!("refs/pull/{number}/merge"),
+        EventKind::PullRequest { number: None, head_ref, .. } => format!("refs/heads/{head_ref}"),
+        EventKind::MergeGroup { head_ref, .. } => head_ref.clone(),
+        EventKind::RepositoryDispatch { .. } | EventKind::Schedule { .. } => default_ref(),
+    };
+    // `123/merge` is what GitHub calls the ref of a pull request.
+    let ref_name = match git_ref.strip_prefix("refs/pull/") {
+        Some(rest) => rest,
+        None => short_ref(&git_ref),
+    };
+    let ref_type = if git_ref.starts_with("refs/tags/") { "tag" } else { "branch" };
+    let (head_ref, base_ref) = match &event.kind {
+        EventKind::PullRequest { head_ref, base_ref, .. } => (head_ref.as_str(), base_ref.as_str()),
+        EventKind::Push { .. }
+        | EventKind::MergeGroup { .. }
+        | EventKind::WorkflowDispatch { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => ("", ""),
+    };
+    let repository = event.repo.as_str();
+    json!({
+        "event_name": event.kind.name(),
+        "event": payload(event),
+        "repository": repository,
+        "repository_owner": event.repo.owner(),
+        "ref": git_ref,
+        "ref_name": ref_name,
+        "ref_type": ref_type,
+        "head_ref": head_ref,
+        "base_ref": base_ref,
+        "sha": event.kind.head().as_str(),
+        "actor": event.actor,
+        "triggering_actor": event.actor,
+        "workflow": workflow.display_name(),
+        "workflow_ref": format!("{repository}/{}@{git_ref}", workflow.file),
+        "workflow_sha": event.kind.head().as_str(),
+        "run_id": run_number.to_string(),
+        "run_number": run_number.to_string(),
+        "run_attempt": attempt.to_string(),
+        "retention_days": "90",
+        "secret_source": "None",
+        "token": "",
+    })
+}
+
+/// The forge's payload; inputs of a dispatch are put in where it lacks them.
+fn payload(event: &Event) -> Value {
+    let mut payload = if event.payload.is_object() { event.payload.clone() } else { json!({}) };
+    if let (EventKind::WorkflowDispatch { inputs, .. }, Some(entries)) = (&event.kind, payload.as_object_mut()) {
+        entries.entry("inputs").or_insert_with(|| Value::Object(inputs.clone()));
+    }
+    payload
+}

@@ -1,0 +1,308 @@
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use super::{Expansion, NeedResult, PlannedJob};
+use crate::{
+    expr::{self, Datum, Environment, Status},
+    ids::{JobId, JobKey},
+    matrix,
+    run::Conclusion,
+    syntax::{Diagnostic, Job, Located, Matrix, Place, RunsOn, Severity, Template, Workflow},
+};
+
+/// GitHub's time limit of a job, in minutes.
+pub const DEFAULT_TIMEOUT_MINUTES: f64 = 360.0;
+
+/// Expands a job. `contexts` hold `github`, `vars`, `inputs`; `needs` holds *every* job that this one
+/// needs directly or through others (`failure()` looks at all ancestors), by id.
+pub fn expand(
+    workflow: &Workflow,
+    job: &JobId,
+    contexts: &IndexMap<String, Value>,
+    needs: &IndexMap<JobId, NeedResult>,
+    cancelled: bool,
+) -> Expansion {
+    let Some((id, job)) = workflow.jobs.get_key_value(job) else {
+        return Expansion::Skipped { name: job.as_str().to_owned() };
+    };
+    let expander = Expander { workflow, id, job };
+    match expander.expand(contexts, needs, cancelled) {
+        Ok(expansion) => expansion,
+        Err(diagnostic) => Expansion::Invalid(diagnostic),
+    }
+}
+
+struct Expander<'w> {
+    workflow: &'w Workflow,
+    id: &'w JobId,
+    job: &'w Job,
+}
+
+impl Expander<'_> {
+    fn expand(
+        &self,
+        contexts: &IndexMap<String, Value>,
+        needs: &IndexMap<JobId, NeedResult>,
+        cancelled: bool,
+    ) -> Result<Expansion, Box<Diagnostic>> {
+        let mut environment =
+            Environment { contexts: contexts.clone(), status: status(needs, cancelled), hash_files: None };
+        for name in ["github", "vars", "inputs", "assay"] {
+            environment.contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
+        }
+        environment.contexts.insert("needs".to_owned(), self.needs_context(needs));
+        let condition = self.job.condition.as_ref();
+        let runs = expr::condition(condition.map(|text| text.value.as_str()), &environment)
+            .map_err(|error| self.failed(condition.map_or(self.job.at, |text| text.at), &error.message))?;
+        if !runs {
+            return Ok(Expansion::Skipped { name: self.name_without_matrix() });
+        }
+        let rows = self.rows(&environment)?;
+        let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, &environment)?;
+        let max_parallel = match self.strategy(|strategy| &strategy.max_parallel) {
+            None => None,
+            Some(template) => {
+                let number = self.number(template, &environment)?;
+                if !(number >= 1.0) {
+                    return Err(self.failed(template.at, "`max-parallel` is a number of 1 or more"));
+                }
+                Some(number.floor())
+            }
+        };
+        let total = rows.as_ref().map_or(1, Vec::len);
+        let rows = match rows {
+            None => vec![(None, matrix::Row::new())],
+            Some(rows) => rows.into_iter().enumerate().map(|(index, row)| (Some(index), row)).collect(),
+        };
+        let mut jobs = Vec::with_capacity(rows.len());
+        for (index, row) in rows {
+            let mut strategy = IndexMap::new();
+            strategy.insert("fail-fast".to_owned(), Value::Bool(fail_fast));
+            strategy.insert("job-index".to_owned(), Value::from(index.unwrap_or(0)));
+            strategy.insert("job-total".to_owned(), Value::from(total));
+            let parallel = max_parallel.map_or_else(|| Value::from(total), |most| Datum::Number(most).into_json());
+            strategy.insert("max-parallel".to_owned(), parallel);
+            environment.contexts.insert("matrix".to_owned(), object(&row));
+            environment.contexts.insert("strategy".to_owned(), object(&strategy));
+            jobs.push(self.planned(index, row, strategy, &environment)?);
+        }
+        Ok(Expansion::Jobs(jobs))
+    }
+
+    fn planned(
+        &self,
+        index: Option<usize>,
+        row: matrix::Row,
+        strategy: IndexMap<String, Value>,
+        environment: &Environment<'_>,
+    ) -> Result<PlannedJob, Box<Diagnostic>> {
+        let (runs_on, gpus) = self.runs_on(&self.job.runs_on, environment)?;
+        let timeout_minutes = match &self.job.timeout_minutes {
+            None => DEFAULT_TIMEOUT_MINUTES,
+            Some(template) => {
+                let minutes = self.number(template, environment)?;
+                if !(minutes > 0.0 && minutes.is_finite()) {
+                    return Err(self.failed(template.at, "`timeout-minutes` is a number above 0"));
+                }
+                minutes
+            }
+        };
+        Ok(PlannedJob {
+            key: JobKey::new(self.id, index),
+            id: self.id.clone(),
+            name: self.name(&row, environment)?,
+            needs: self.job.needs.iter().map(|need| need.value.clone()).collect(),
+            matrix: row,
+            strategy,
+            runs_on,
+            gpus,
+            timeout_minutes,
+            continue_on_error: self.boolean(self.job.continue_on_error.as_ref(), false, environment)?,
+        })
+    }
+
+    fn strategy<'a>(&'a self, field: fn(&'a crate::syntax::Strategy) -> &'a Option<Template>) -> Option<&'a Template> {
+        self.job.strategy.as_ref().and_then(|strategy| field(strategy).as_ref())
+    }
+
+    /// None where the job has no matrix.
+    fn rows(&self, environment: &Environment<'_>) -> Result<Option<Vec<matrix::Row>>, Box<Diagnostic>> {
+        let Some(matrix) = self.job.strategy.as_ref().and_then(|strategy| strategy.matrix.as_ref()) else {
+            return Ok(None);
+        };
+        let (value, at) = match matrix {
+            Matrix::Expression(template) => (self.value(template, environment)?, template.at),
+            Matrix::Vectors { vectors, include, exclude, at } => {
+                let mut object = Map::new();
+                for (name, vector) in vectors {
+                    object.insert(name.clone(), self.resolved(vector, *at, environment)?);
+                }
+                for (name, rows) in [("include", include), ("exclude", exclude)] {
+                    let rows = self.resolved(rows, *at, environment)?;
+                    if rows.as_array().is_none_or(|rows| !rows.is_empty()) {
+                        object.insert(name.to_owned(), rows);
+                    }
+                }
+                (Value::Object(object), *at)
+            }
+        };
+        let rows = matrix::rows(&value).map_err(|error| self.failed(at, &error.0))?;
+        if rows.is_empty() {
+            return Err(self.failed(at, "the matrix makes no job"));
+        }
+        Ok(Some(rows))
+    }
+
+    /// A tree with every expression in it evaluated. Its depth was bounded when it was read.
+    fn resolved(&self, value: &Value, at: Place, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
+        Ok(match value {
+            Value::String(text) if text.contains("${{") => {
+                expr::template_value(text, environment).map_err(|error| self.failed(at, &error.message))?
+            }
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|item| self.resolved(item, at, environment)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(name, item)| Ok((name.clone(), self.resolved(item, at, environment)?)))
+                    .collect::<Result<_, Box<Diagnostic>>>()?,
+            ),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        })
+    }
+
+    /// `name:`, with the row's values behind it where the name itself does not use the matrix.
+    fn name(&self, row: &matrix::Row, environment: &Environment<'_>) -> Result<String, Box<Diagnostic>> {
+        let (name, uses_matrix) = match &self.job.name {
+            None => (self.id.as_str().to_owned(), false),
+            Some(template) => (self.text(template, environment)?, template.value.contains("${{")),
+        };
+        let label = matrix::label(row);
+        Ok(if uses_matrix || label.is_empty() { name } else { format!("{name} ({label})") })
+    }
+
+    /// A skipped job's matrix is not evaluated, so its name cannot use it.
+    fn name_without_matrix(&self) -> String {
+        match &self.job.name {
+            Some(name) if !name.value.contains("${{") => name.value.clone(),
+            Some(_) | None => self.id.as_str().to_owned(),
+        }
+    }
+
+    fn runs_on(&self, wanted: &RunsOn, environment: &Environment<'_>) -> Result<(Vec<String>, u32), Box<Diagnostic>> {
+        let mut labels = Vec::new();
+        for template in &wanted.labels {
+            match self.value(template, environment)? {
+                Value::Array(items) => {
+                    labels.extend(items.iter().map(|item| Datum::borrowed(item).to_text().into_owned()));
+                }
+                // `runs-on: ${{ fromJSON('{"group": …, "labels": […]}') }}`
+                Value::Object(entries) => match entries.get("labels") {
+                    Some(Value::Array(items)) => {
+                        labels.extend(items.iter().map(|item| Datum::borrowed(item).to_text().into_owned()));
+                    }
+                    Some(other) => labels.push(Datum::borrowed(other).to_text().into_owned()),
+                    None => {}
+                },
+                other => labels.push(Datum::borrowed(&other).to_text().into_owned()),
+            }
+        }
+        labels.iter_mut().for_each(|label| *label = label.trim().to_lowercase());
+        if let (true, Some(empty)) = (labels.iter().any(String::is_empty), wanted.labels.first()) {
+            return Err(self.failed(empty.at, "`runs-on` gives an empty label"));
+        }
+        labels.dedup();
+        // `runs-on: gpu` asks for one.
+        let gpus = if wanted.gpus == 0 && labels.iter().any(|label| label == "gpu") { 1 } else { wanted.gpus };
+        Ok((labels, gpus))
+    }
+
+    fn needs_context(&self, needs: &IndexMap<JobId, NeedResult>) -> Value {
+        let direct = self.job.needs.iter().filter_map(|need| {
+            let result = needs.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(need.value.as_str()))?.1;
+            let result = json!({ "result": result_name(result.result), "outputs": result.outputs });
+            Some((need.value.as_str().to_owned(), result))
+        });
+        Value::Object(direct.collect())
+    }
+
+    fn value(&self, template: &Template, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
+        expr::template_value(&template.value, environment).map_err(|error| self.failed(template.at, &error.message))
+    }
+
+    fn text(&self, template: &Template, environment: &Environment<'_>) -> Result<String, Box<Diagnostic>> {
+        expr::interpolate(&template.value, environment).map_err(|error| self.failed(template.at, &error.message))
+    }
+
+    fn number(&self, template: &Located<String>, environment: &Environment<'_>) -> Result<f64, Box<Diagnostic>> {
+        let value = self.value(template, environment)?;
+        let number = Datum::borrowed(&value).to_number();
+        if number.is_nan() || Datum::borrowed(&value).to_text().is_empty() {
+            return Err(self.failed(template.at, "expected a number"));
+        }
+        Ok(number)
+    }
+
+    fn boolean(
+        &self,
+        template: Option<&Template>,
+        default: bool,
+        environment: &Environment<'_>,
+    ) -> Result<bool, Box<Diagnostic>> {
+        let Some(template) = template else { return Ok(default) };
+        match self.value(template, environment)? {
+            Value::Bool(value) => Ok(value),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            // A matrix row without the key: `${{ matrix.experimental }}`.
+            Value::Null => Ok(default),
+            Value::String(text) if text.is_empty() => Ok(default),
+            _ => Err(self.failed(template.at, "expected `true` or `false`")),
+        }
+    }
+
+    fn failed(&self, at: Place, message: &str) -> Box<Diagnostic> {
+        Box::new(Diagnostic {
+            file: self.workflow.file.clone(),
+            line: at.line,
+            column: at.column,
+            length: 1,
+            severity: Severity::Error,
+            code: "expression-evaluation".to_owned(),
+            message: format!("job `{}`: {message}", self.id),
+            help: None,
+        })
+    }
+}
+
+/// What the status functions of a job's condition answer: a skipped ancestor is no success and no
+/// failure, so that the job is skipped too unless it says `always()` or `!failure()`.
+fn status(needs: &IndexMap<JobId, NeedResult>, cancelled: bool) -> Status {
+    if cancelled {
+        return Status::Cancelled;
+    }
+    let mut status = Status::Success;
+    for need in needs.values() {
+        match need.result {
+            Conclusion::Success | Conclusion::Neutral => {}
+            Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => return Status::Failure,
+            Conclusion::Skipped | Conclusion::Cancelled => status = Status::Skipped,
+        }
+    }
+    status
+}
+
+/// `needs.<id>.result` knows four words.
+fn result_name(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Success | Conclusion::Neutral => "success",
+        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
+        Conclusion::Cancelled => "cancelled",
+        Conclusion::Skipped => "skipped",
+    }
+}
+
+fn object(map: &IndexMap<String, Value>) -> Value {
+    Value::Object(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+}

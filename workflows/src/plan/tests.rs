@@ -1,0 +1,145 @@
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    event::{Event, EventKind},
+    ids::Forge,
+    syntax::{Workflow, parse},
+};
+
+fn workflow(text: &str) -> Workflow {
+    let (workflow, diagnostics) = parse("w.yml", text);
+    assert!(!diagnostics.iter().any(crate::syntax::Diagnostic::is_error), "{diagnostics:?}");
+    workflow.unwrap()
+}
+
+fn event(kind: EventKind) -> Event {
+    Event {
+        forge: Forge::Local,
+        repo: "acme/digits".parse().unwrap(),
+        default_branch: "main".to_owned(),
+        actor: "ada".to_owned(),
+        kind,
+        payload: json!({"x": 1}),
+    }
+}
+
+fn push(git_ref: &str) -> Event {
+    let head = "a".repeat(40).parse().unwrap();
+    event(EventKind::Push { git_ref: git_ref.to_owned(), before: None, head, title: "t".to_owned() })
+}
+
+fn pull_request(action: &str) -> Event {
+    event(EventKind::PullRequest {
+        action: action.to_owned(),
+        number: Some(7),
+        title: "t".to_owned(),
+        head_ref: "topic".to_owned(),
+        base_ref: "main".to_owned(),
+        head: "a".repeat(40).parse().unwrap(),
+        base: "b".repeat(40).parse().unwrap(),
+        from_fork: false,
+    })
+}
+
+#[track_caller]
+fn check_select(on: &str, event: &Event, changed: Option<&[&str]>, runs: bool) {
+    let workflow = workflow(&format!("on: {on}\njobs: {{a: {{runs-on: x}}}}"));
+    let changed: Option<Vec<String>> = changed.map(|paths| paths.iter().map(|&path| path.to_owned()).collect());
+    let selection = select(&workflow, event, changed.as_deref());
+    assert_eq!(selection == Selection::Runs, runs, "{on}: {selection:?}");
+}
+
+#[test]
+fn events_start_what_names_them() {
+    check_select("push", &push("refs/heads/x"), None, true);
+    check_select("[pull_request]", &push("refs/heads/x"), None, false);
+    check_select("{push: {branches: [main]}}", &push("refs/heads/x"), None, false);
+    check_select("{push: {branches: [main]}}", &push("refs/heads/main"), None, true);
+    // Only one kind of filter: the other kind of ref starts nothing.
+    check_select("{push: {branches: [main]}}", &push("refs/tags/main"), None, false);
+    check_select("{push: {tags-ignore: [v*]}}", &push("refs/heads/main"), None, false);
+    check_select("{push: {tags-ignore: [v*]}}", &push("refs/tags/w1"), None, true);
+    check_select("{push: {paths: ['m/**']}}", &push("refs/heads/x"), Some(&["m/a", "b"]), true);
+    check_select("{push: {paths: ['m/**']}}", &push("refs/heads/x"), Some(&["b"]), false);
+    check_select("{push: {paths: ['m/**']}}", &push("refs/heads/x"), None, true);
+    check_select("{push: {paths: ['m/**']}}", &push("refs/tags/v1"), Some(&["b"]), true);
+    check_select("pull_request", &pull_request("synchronize"), None, true);
+    check_select("pull_request", &pull_request("labeled"), None, false);
+    check_select("{pull_request: {types: labeled}}", &pull_request("labeled"), None, true);
+    check_select("{pull_request: {branches-ignore: [main]}}", &pull_request("opened"), None, false);
+}
+
+#[test]
+fn the_github_context_names_the_ref_as_github_does() {
+    let workflow = workflow("on: push\njobs: {a: {runs-on: x}}");
+    let context = github_context(&pull_request("opened"), &workflow, 3, 1);
+    for (key, value) in
+        [("ref", "refs/pull/7/merge"), ("ref_name", "7/merge"), ("head_ref", "topic"), ("run_number", "3")]
+    {
+        assert_eq!(context[key], json!(value), "{key}");
+    }
+    assert_eq!(github_context(&push("refs/tags/v1"), &workflow, 3, 1)["ref_type"], json!("tag"));
+}
+
+fn expand_in(text: &str, job: &str, needs: &[(&str, Conclusion, Value)], cancelled: bool) -> Expansion {
+    let needs: IndexMap<JobId, NeedResult> = needs
+        .iter()
+        .map(|(id, result, outputs)| {
+            let outputs = serde_json::from_value(outputs.clone()).unwrap();
+            (id.parse().unwrap(), NeedResult { result: *result, outputs })
+        })
+        .collect();
+    let contexts = IndexMap::from([("github".to_owned(), json!({"ref": "r"}))]);
+    expand(&workflow(text), &job.parse().unwrap(), &contexts, &needs, cancelled)
+}
+
+fn names(expansion: Expansion) -> Vec<String> {
+    match expansion {
+        Expansion::Jobs(jobs) => jobs.into_iter().map(|job| format!("{} {}", job.key, job.name)).collect(),
+        Expansion::Skipped { name } => vec![format!("skipped {name}")],
+        Expansion::Invalid(diagnostic) => {
+            vec![format!("{}:{} {}", diagnostic.line, diagnostic.column, diagnostic.message)]
+        }
+    }
+}
+
+#[test]
+fn a_matrix_may_come_from_a_need() {
+    let text = "on: push
+jobs:
+  a: {runs-on: x}
+  b:
+    needs: a
+    runs-on: ['${{ matrix.os }}', GPU]
+    strategy: {matrix: {os: '${{ fromJSON(needs.a.outputs.list) }}'}, max-parallel: 1}
+    continue-on-error: ${{ matrix.os == 'Two' }}
+";
+    let given = [("a", Conclusion::Success, json!({"list": "[\"one\",\"Two\"]"}))];
+    let Expansion::Jobs(jobs) = expand_in(text, "b", &given, false) else { panic!("not expanded") };
+    assert_eq!(jobs[1].runs_on, ["two", "gpu"]);
+    assert_eq!((jobs[1].gpus, jobs[0].continue_on_error, jobs[1].continue_on_error), (1, false, true));
+    assert_eq!(jobs[1].strategy["job-index"], json!(1));
+    assert_eq!(names(Expansion::Jobs(jobs)), ["b.0 b (one)", "b.1 b (Two)"]);
+    let bad = [("a", Conclusion::Success, json!({"list": "nonsense"}))];
+    assert!(names(expand_in(text, "b", &bad, false))[0].starts_with("7:24 job `b`: Error parsing JSON"));
+}
+
+#[test]
+fn skips_propagate_unless_the_condition_asks() {
+    let text =
+        |condition: &str| format!("on: push\njobs: {{a: {{runs-on: x}}, b: {{runs-on: x, needs: a{condition}}}}}");
+    let run = |condition: &str, result, cancelled| {
+        names(expand_in(&text(condition), "b", &[("a", result, json!({}))], cancelled))[0].starts_with("b")
+    };
+    assert!(run("", Conclusion::Success, false) && !run("", Conclusion::Skipped, false));
+    assert!(!run("", Conclusion::Failure, false) && !run("", Conclusion::Success, true));
+    assert!(run(", if: always()", Conclusion::Skipped, true));
+    assert!(run(", if: failure()", Conclusion::TimedOut, false) && !run(", if: failure()", Conclusion::Skipped, false));
+    assert!(run(", if: '!failure()'", Conclusion::Skipped, false));
+    assert!(run(", if: always() && needs.a.result == 'skipped'", Conclusion::Skipped, false));
+    assert!(
+        run(", if: cancelled()", Conclusion::Success, true) && !run(", if: cancelled()", Conclusion::Failure, false)
+    );
+}
