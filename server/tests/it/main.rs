@@ -1,0 +1,3 @@
+//! Tests that need processes or files of their own.
+
+mod store_torture;
