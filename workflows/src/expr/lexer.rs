@@ -56,8 +56,8 @@ impl<'s> Lexer<'s> {
         let Some(first) = self.rest().chars().next() else { return Ok(false) };
         let start = self.offset;
         let (token, length) = match first {
-            ' ' | '\t' | '\r' | '\n' => {
-                self.offset += 1;
+            space if space.is_whitespace() => {
+                self.offset += space.len_utf8();
                 return Ok(true);
             }
             '(' => (Token::LeftParen, 1),

@@ -5,6 +5,7 @@
 //! makes the typed workflow; `graph` looks at `needs`. Every stage goes on after a mistake.
 
 mod build;
+mod calls;
 mod check;
 mod diagnostic;
 mod graph;
@@ -20,6 +21,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use calls::{MAX_CALL_DEPTH, check_calls};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::SCRIPT_INJECTION;
 pub use workflow::*;

@@ -68,8 +68,8 @@ fn every_mistake_is_reported_at_its_place() {
         remarks(text),
         [
             "1:5 unknown-event",
-            "4:5 missing-key",
             "4:5 unknown-key",
+            "4:5 missing-key",
             "5:5 unknown-key",
             "8:13 unknown-need",
             "9:13 missing-key"

@@ -153,7 +153,7 @@ pub enum JobBody {
     /// `uses: ./.assay/workflows/x.yml`
     Call {
         uses: Located<String>,
-        with: IndexMap<String, Value>,
+        with: IndexMap<String, Located<Value>>,
         secrets: CallSecrets,
     },
 }

@@ -64,8 +64,20 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
-    match builder.run(text) {
+    let mut builder = Builder::default();
+    let mut outcome = builder.run(text);
+    let mut mended = String::new();
+    for _ in 0..MAX_MENDED_COMMENTS {
+        let Err(failure) = &outcome else { break };
+        let Some(better) = with_space_before_comment(if mended.is_empty() { text } else { &mended }, failure) else {
+            break;
+        };
+        sink.warn(failure.at, 1, "comment", "a comment begins after a space");
+        mended = better;
+        builder = Builder::default();
+        outcome = builder.run(&mended);
+    }
+    match outcome {
         Ok(()) => Some(builder.root.unwrap_or(Node {
             at: Place { line: 1, column: 1 },
             length: 1,
@@ -78,6 +90,24 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
             None
         }
     }
+}
+
+/// Each costs another reading of the file.
+const MAX_MENDED_COMMENTS: usize = 16;
+
+/// `[a]# comment` is not YAML 1.2, and GitHub has always taken it. A space before `#` moves nothing but
+/// the comment, so all places stay true.
+fn with_space_before_comment(text: &str, failure: &Failure) -> Option<String> {
+    if !failure.message.starts_with("comments must be separated") {
+        return None;
+    }
+    let line_start =
+        text.split_inclusive('\n').take(failure.at.line.checked_sub(1)? as usize).map(str::len).sum::<usize>();
+    let line = text.get(line_start..)?;
+    let (offset, _) =
+        line.char_indices().skip(failure.at.column.saturating_sub(2) as usize).find(|(_, c)| *c == '#')?;
+    let at = line_start + offset;
+    Some(format!("{} {}", &text[..at], &text[at..]))
 }
 
 struct Failure {
@@ -106,6 +136,7 @@ fn place(marker: &Marker) -> Place {
     }
 }
 
+#[derive(Default)]
 struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
@@ -175,7 +206,7 @@ impl Builder {
     ) -> Result<(), Failure> {
         let at = place(&span.start);
         if let Some(tag) = tag
-            && !(tag.is_yaml_core_schema() && tag.suffix == kind)
+            && scalar::core_name(tag) != Some(kind)
         {
             return Err(Failure::new(at, format!("the tag `{tag}` is not supported here")));
         }

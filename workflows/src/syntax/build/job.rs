@@ -26,7 +26,8 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
     {
         entries.iter().for_each(|(_, service)| needs_image(service, sink));
     }
-    let body = match get(node, "uses") {
+    // With both, which is an error, it counts as a job of its own.
+    let body = match get(node, "uses").filter(|_| get(node, "runs-on").is_none()) {
         Some(uses) => call(node, uses, sink),
         None => JobBody::Steps(get(node, "steps").map(|steps| step::list(steps, sink)).unwrap_or_default()),
     };
@@ -60,10 +61,13 @@ fn call(node: &Node, uses: &Node, sink: &mut Sink<'_>) -> JobBody {
         let message = "Assay calls workflows of the same repository: `./.assay/workflows/<name>.yml`; this job fails";
         sink.warn(uses.at, uses.length, "workflow-not-local", message);
     }
-    let with: IndexMap<String, Value> =
-        pairs(node, "with").into_iter().map(|(name, node)| (name, scalar_value(node))).collect();
+    let with: IndexMap<String, Located<Value>> = pairs(node, "with")
+        .into_iter()
+        .map(|(name, node)| (name, Located { value: scalar_value(node), at: node.at }))
+        .collect();
     let secrets = match get(node, "secrets").map(|node| &node.kind) {
-        Some(Kind::Scalar { text, .. }) if text == "inherit" => CallSecrets::Inherit,
+        // Any other word was complained about; taken for `inherit` it causes no further complaints.
+        Some(Kind::Scalar { .. }) => CallSecrets::Inherit,
         Some(_) | None => CallSecrets::Given(templates(node, "secrets")),
     };
     JobBody::Call { uses: Located { value: path, at: uses.at }, with, secrets }

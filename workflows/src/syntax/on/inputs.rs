@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Inputs under `workflow_dispatch:`. Other keys beside `inputs` are not looked at, as on GitHub.
+/// Inputs under `workflow_dispatch:`.
 pub(super) fn dispatch(value: Option<&Node>, sink: &mut Sink<'_>) -> IndexMap<String, Input> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return IndexMap::new() };
     let mut inputs = IndexMap::new();
@@ -25,8 +25,7 @@ pub(super) fn dispatch(value: Option<&Node>, sink: &mut Sink<'_>) -> IndexMap<St
         if key.text().as_deref() == Some("inputs") {
             inputs = read_inputs(value, sink, true);
         } else {
-            let message = format!("`{}` is not looked at", shortened(&key.text().unwrap_or_default()));
-            sink.warn(key.at, key.length, "unknown-key", message);
+            unknown(key, &["inputs"], sink);
         }
     }
     inputs
@@ -112,11 +111,10 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
                     options = items.iter().filter_map(Node::text).collect();
                 }
             }
-            Some(_) | None if dispatch => {
-                let message = format!("`{}` is not looked at", shortened(&key.text().unwrap_or_default()));
-                sink.warn(key.at, key.length, "unknown-key", message);
+            Some(_) | None => {
+                let known = ["description", "required", "type", "default", "deprecationMessage", "options"];
+                unknown(key, &known[..if dispatch { 6 } else { 5 }], sink);
             }
-            Some(_) | None => unknown(key, &["description", "required", "type", "default", "deprecationMessage"], sink),
         }
     }
     let words: &'static [&'static str] = if dispatch {

@@ -20,10 +20,9 @@ impl Scalar {
         if tag.handle.is_empty() && tag.suffix == "!" {
             return Ok(Scalar::Text);
         }
-        if !tag.is_yaml_core_schema() {
+        let Some(name) = core_name(tag) else {
             return Err(format!("the tag `{tag}` is not supported"));
-        }
-        let name = tag.suffix.as_str();
+        };
         if name == "str" {
             return Ok(Scalar::Text);
         }
@@ -68,6 +67,14 @@ impl Scalar {
             Scalar::Text => text.to_owned(),
         }
     }
+}
+
+/// `str` of `!!str` and of `!<tag:yaml.org,2002:str>`; none for tags outside of YAML's own.
+pub(crate) fn core_name(tag: &Tag) -> Option<&str> {
+    if tag.is_yaml_core_schema() {
+        return Some(&tag.suffix);
+    }
+    tag.suffix.strip_prefix("tag:yaml.org,2002:").filter(|_| tag.handle.is_empty())
 }
 
 fn integer(text: &str) -> Option<f64> {

@@ -1,0 +1,111 @@
+//! Calls of reusable workflows: what the caller gives must be what the called one takes.
+
+use super::{
+    CallSecrets, Diagnostic, Input, InputKind, Job, JobBody, Located, Template, Workflow, WorkflowCall,
+    diagnostic::Sink, nearest::nearest,
+};
+use serde_json::Value;
+
+/// How many workflows may call one another in a chain, the first one included; GitHub's limit.
+pub const MAX_CALL_DEPTH: usize = 10;
+
+/// Checks every call in a workflow, and those in the workflows that it calls. `find` gives the
+/// workflow at a path (`./.assay/workflows/x.yml`, as written); what it does not find is reported
+/// where the path is local, and passed over where it is not.
+pub fn check_calls<'w>(workflow: &'w Workflow, find: &dyn Fn(&str) -> Option<&'w Workflow>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut chain = vec![workflow.file.as_str()];
+    descend(workflow, find, &mut chain, &mut found);
+    found
+}
+
+fn descend<'w>(
+    workflow: &'w Workflow,
+    find: &dyn Fn(&str) -> Option<&'w Workflow>,
+    chain: &mut Vec<&'w str>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let mut sink = Sink::new(&workflow.file);
+    let mut inner = Vec::new();
+    for job in workflow.jobs.values() {
+        let JobBody::Call { uses, .. } = &job.body else { continue };
+        let length = uses.value.chars().count().clamp(1, 200) as u32;
+        let Some(called) = find(&uses.value) else {
+            if uses.value.starts_with("./") {
+                sink.error(uses.at, length, "unknown-workflow", format!("there is no workflow `{}`", uses.value));
+            }
+            continue;
+        };
+        let Some(takes) = &called.on.workflow_call else {
+            let message = format!("`{}` cannot be called: it has no `workflow_call` under `on`", uses.value);
+            sink.error(uses.at, length, "not-callable", message);
+            continue;
+        };
+        check(job, takes, &mut sink);
+        if chain.contains(&called.file.as_str()) {
+            sink.error(uses.at, length, "call-cycle", format!("`{}` is called from within itself", uses.value));
+        } else if chain.len() >= MAX_CALL_DEPTH {
+            let message = format!("workflows may call one another at most {MAX_CALL_DEPTH} deep");
+            sink.error(uses.at, length, "call-depth", message);
+        } else if !inner.iter().any(|other: &&Workflow| other.file == called.file) {
+            inner.push(called);
+        }
+    }
+    found.extend(sink.finish());
+    for called in inner {
+        chain.push(&called.file);
+        descend(called, find, chain, found);
+        chain.pop();
+    }
+}
+
+fn check(job: &Job, takes: &WorkflowCall, sink: &mut Sink<'_>) {
+    let JobBody::Call { uses, with, secrets } = &job.body else { return };
+    for (name, given) in with {
+        match find_name(takes.inputs.iter(), name) {
+            None => {
+                let message = format!("`{}` takes no input `{name}`", uses.value);
+                let mut diagnostic = sink.make(given.at, 1, "unknown-input", message);
+                diagnostic.help = nearest(name, takes.inputs.keys().map(String::as_str))
+                    .map(|near| format!("did you mean `{near}`?"));
+                sink.push(diagnostic);
+            }
+            Some(input) => check_kind(name, given, input, sink),
+        }
+    }
+    for (name, input) in &takes.inputs {
+        if input.required && find_name(with.iter(), name).is_none() {
+            let message = format!("`{}` requires the input `{name}`", uses.value);
+            sink.error(uses.at, 1, "missing-input", message);
+        }
+    }
+    let CallSecrets::Given(secrets) = secrets else { return };
+    for (name, given) in secrets {
+        if find_name(takes.secrets.iter(), name).is_none() {
+            let message = format!("`{}` takes no secret `{name}`", uses.value);
+            sink.error(given.at, 1, "unknown-secret", message);
+        }
+    }
+    for (name, required) in &takes.secrets {
+        if *required && find_name::<Template>(secrets.iter(), name).is_none() {
+            sink.error(uses.at, 1, "missing-secret", format!("`{}` requires the secret `{name}`", uses.value));
+        }
+    }
+}
+
+fn check_kind(name: &str, given: &Located<Value>, input: &Input, sink: &mut Sink<'_>) {
+    let is_template = given.value.as_str().is_some_and(|text| text.contains("${{"));
+    let (fits, expected) = match input.kind {
+        InputKind::Boolean => (given.value.is_boolean(), "`true` or `false`"),
+        InputKind::Number => (given.value.is_number(), "a number"),
+        InputKind::String | InputKind::Choice(_) | InputKind::Environment => (true, "a text"),
+    };
+    if !fits && !is_template {
+        sink.error(given.at, 1, "input-type", format!("the input `{name}` is {expected}"));
+    }
+}
+
+/// By name without case.
+fn find_name<'m, T>(entries: impl IntoIterator<Item = (&'m String, &'m T)>, name: &str) -> Option<&'m T> {
+    entries.into_iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
