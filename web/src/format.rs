@@ -31,7 +31,8 @@ pub(crate) fn time(at: Timestamp, now: Timestamp) -> Html {
 pub(crate) fn duration(from: Timestamp, to: Timestamp) -> String {
     let ms = (to.as_millisecond() - from.as_millisecond()).max(0);
     match ms {
-        ..950 => format!("{}.{} s", ms / 1000, (ms % 1000 + 50) / 100),
+        ..50 => "0 s".to_owned(),
+        50..950 => format!("{}.{} s", ms / 1000, (ms % 1000 + 50) / 100),
         950..9_950 => format!("{:.1} s", ms as f64 / 1000.0),
         9_950..59_500 => format!("{} s", (ms + 500) / 1000),
         59_500..3_600_000 => format!("{} min {} s", (ms + 500) / 60_000, (ms + 500) / 1000 % 60),
@@ -76,7 +77,9 @@ mod tests {
             let from = Timestamp::from_millisecond(1_000_000).unwrap();
             assert_eq!(duration(from, Timestamp::from_millisecond(1_000_000 + ms).unwrap()), expect);
         };
-        check(-5, "0.0 s");
+        check(-5, "0 s");
+        check(49, "0 s");
+        check(50, "0.1 s");
         check(310, "0.3 s");
         check(949, "0.9 s");
         check(999, "1.0 s");

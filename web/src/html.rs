@@ -40,7 +40,42 @@ pub(crate) fn push_escaped(out: &mut String, text: &str) {
     }
 }
 
+/// Text in which `backticks` mark code, as diagnostics write it.
+pub(crate) fn with_code(text: &str) -> Html {
+    let mut out = String::with_capacity(text.len() + 32);
+    let mut rest = text;
+    while let Some((before, code, after)) =
+        rest.split_once('`').and_then(|(before, rest)| rest.split_once('`').map(|(code, after)| (before, code, after)))
+    {
+        push_escaped(&mut out, before);
+        out.push_str("<code>");
+        push_escaped(&mut out, code);
+        out.push_str("</code>");
+        rest = after;
+    }
+    push_escaped(&mut out, rest);
+    Html(out)
+}
+
 /// Renders a template. Formatting into a String fails only if a `Display` of our own does, and none can.
 pub(crate) fn render(template: &impl askama::Template) -> String {
     template.render().expect("formatting owned data into a String cannot fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_markup() {
+        assert_eq!(escape("<a href='x'>\u{0}\u{202e}&"), "&lt;a href=&#39;x&#39;&gt;\u{fffd}\u{fffd}&amp;");
+        assert_eq!(escape("naïve 数字 🙂\n"), "naïve 数字 🙂\n");
+    }
+
+    #[test]
+    fn backticks_mark_code_in_pairs() {
+        assert_eq!(with_code("no key `<b>`, or `x`").0, "no key <code>&lt;b&gt;</code>, or <code>x</code>");
+        assert_eq!(with_code("a ` alone").0, "a ` alone");
+        assert_eq!(with_code("").0, "");
+    }
 }

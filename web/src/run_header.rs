@@ -38,7 +38,9 @@ impl RunHeader {
         event_words(&self.event)
     }
 
-    pub(crate) fn took(&self, now: Timestamp) -> String {
-        format::elapsed(self.started_at, self.finished_at, now)
+    /// `took 12 s`, `running for 3.1 s`; nothing before it has begun.
+    pub(crate) fn took(&self, now: Timestamp) -> Option<String> {
+        let word = if self.status.is_live() { "running for" } else { "took" };
+        self.started_at.map(|from| format!("{word} {}", format::duration(from, self.finished_at.unwrap_or(now))))
     }
 }

@@ -113,9 +113,15 @@ impl RunsPage {
 }
 
 impl RunRow {
-    /// How long it took, or has been going on, or waited.
-    fn took(&self, now: Timestamp) -> String {
-        format::elapsed(self.started_at, self.finished_at, now)
+    /// `Failed in 7.0 s`, `Running for 29 s`, `Queued`: the icon's word and how long it took.
+    fn progress(&self, now: Timestamp) -> String {
+        let took = format::elapsed(self.started_at, self.finished_at, now);
+        let word = self.status.word();
+        match self.status {
+            _ if took.is_empty() => word.to_owned(),
+            Status::Waiting | Status::Queued | Status::Running => format!("{word} for {took}"),
+            Status::Finished(_) => format!("{word} in {took}"),
+        }
     }
 
     /// The event, as a person would say it.

@@ -74,6 +74,11 @@ impl Section<'_> {
         self.verdict.rules.iter().filter(decided).take(3).map(|rule| sentence(&rule.reason)).collect()
     }
 
+    /// Whether the row's reason stands above the table already.
+    fn is_said(&self, row: &Row<'_>) -> bool {
+        self.reasons().contains(&row.reason())
+    }
+
     fn tally(&self) -> String {
         let holding = self.verdict.rules.iter().filter(|rule| rule.verdict == Answer::Pass).count();
         match self.verdict.rules.len() {
