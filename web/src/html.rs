@@ -14,9 +14,7 @@ impl Display for Html {
 
 impl askama::filters::HtmlSafe for Html {}
 
-/// Escapes text for an element's content or a quoted attribute. Characters that HTML forbids (controls, which logs
-/// and file names may hold) become the replacement character, and so do those that reorder text: a name must not be
-/// able to pretend to be another.
+/// Escapes text for an element's content or a quoted attribute.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     push_escaped(&mut out, text);
@@ -32,12 +30,15 @@ pub(crate) fn push_escaped(out: &mut String, text: &str) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\t' | '\n' => out.push(c),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
+            c => out.push(if is_forbidden(c) { char::REPLACEMENT_CHARACTER } else { c }),
         }
     }
+}
+
+/// Controls, which HTML forbids but logs and names may hold, and the characters that reorder text: a name must not be
+/// able to pretend to be another.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text in which `backticks` mark code, as diagnostics write it.
@@ -58,8 +59,11 @@ pub(crate) fn with_code(text: &str) -> Html {
 }
 
 /// Renders a template. Formatting into a String fails only if a `Display` of our own does, and none can.
+///
+/// Askama escapes what is markup; what is no text at all is replaced here, for the whole page at once.
 pub(crate) fn render(template: &impl askama::Template) -> String {
-    template.render().expect("formatting owned data into a String cannot fail")
+    let html = template.render().expect("formatting owned data into a String cannot fail");
+    if html.contains(is_forbidden) { html.replace(is_forbidden, "\u{fffd}") } else { html }
 }
 
 #[cfg(test)]

@@ -104,6 +104,10 @@ impl Section<'_> {
         }
     }
 
+    fn has_interval(&self) -> bool {
+        self.open.iter().any(|row| row.rule.interval.is_some())
+    }
+
     /// All that changed, also what is not listed.
     fn flipped(&self) -> String {
         let listed = |worse: bool| self.flips.iter().filter(|flip| flip.worse == worse).count() as u64;
