@@ -13,14 +13,11 @@ use super::{
     Check, Commit, Committed, Directory, EngineError, Rev, Shared,
     rows::{RowBatch, Rows, Stored},
 };
+use crate::disk;
 
 /// A group holds at most so many commits, and takes no more once it holds so many bytes.
 const GROUP_COMMITS: usize = 512;
 const GROUP_BYTES: usize = 4 * 1024 * 1024;
-
-/// Space that must be left on the disk for a commit to be tried. sled can not say what it has written
-/// once a write of its own has failed for want of space, so it must never come to that.
-const DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Revisions are handed out from memory; every so many, the store remembers how far they may have got.
 const REVS_AT_ONCE: u64 = 4096;
@@ -120,14 +117,14 @@ impl Writer {
         if let Some(reason) = &self.failed {
             return Ok(commits.iter().map(|_| Err(EngineError::Failed { reason: reason.clone() })).collect());
         }
-        let free_bytes = free_bytes(&self.dir);
+        let free_bytes = disk::free_bytes(&self.dir);
         let mut group = Group::new(&self.rows);
         let mut answers = Vec::with_capacity(commits.len());
         for commit in commits {
             // Deletions may go on: they are how an administrator makes room.
-            if free_bytes < DISK_RESERVE_BYTES && !commit.puts.is_empty() {
+            if free_bytes < disk::STORE_RESERVE_BYTES && !commit.puts.is_empty() {
                 let dir = self.dir.clone();
-                answers.push(Err(EngineError::DiskFull { dir, free_bytes, reserve_bytes: DISK_RESERVE_BYTES }));
+                answers.push(Err(EngineError::DiskFull { dir, free_bytes, reserve_bytes: disk::STORE_RESERVE_BYTES }));
                 continue;
             }
             answers.push(group.decide(commit, &mut self.next_rev));
@@ -249,9 +246,4 @@ impl<'a> Group<'a> {
         }
         (shadow, batch)
     }
-}
-
-/// Unknown counts as plenty: the writes themselves will tell.
-fn free_bytes(dir: &std::path::Path) -> u64 {
-    rustix::fs::statvfs(dir).map_or(u64::MAX, |fs| fs.f_bavail.saturating_mul(fs.f_frsize))
 }
