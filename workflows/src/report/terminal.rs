@@ -1,0 +1,134 @@
+//! The same table on a terminal.
+
+use std::fmt::Write;
+
+use super::{
+    Context,
+    text::{cells, headline, next_steps, several_evaluations, word},
+};
+use crate::gate::{Answer, Verdict, number};
+
+const RESET: &str = "\x1b[0m";
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+
+fn colour_of(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Pass => "\x1b[32m",
+        Answer::Fail => "\x1b[31m",
+        Answer::Inconclusive => "\x1b[33m",
+        Answer::NoBaseline => "\x1b[36m",
+    }
+}
+
+/// The verdict as text of at most `width` columns where that can be: the interval is left out first,
+/// then the allowed change. With `colour`, ANSI escapes.
+pub fn terminal(verdict: &Verdict, context: &Context, colour: bool, width: usize) -> String {
+    let paint = |code: &str, text: &str| if colour { format!("{code}{text}{RESET}") } else { text.to_owned() };
+    let mut out = String::new();
+    let headline = clean(&headline(verdict)).replace('`', "");
+    let _ = writeln!(out, "{}", paint(&format!("{BOLD}{}", colour_of(verdict.verdict)), &headline));
+    if let Some(base) = &context.base {
+        let _ = writeln!(out, "{}", paint(DIM, &clean(&format!("{} → {}", base.name, context.head.name))));
+    }
+    if !verdict.rules.is_empty() {
+        out.push('\n');
+        table(&mut out, verdict, width, &paint);
+    }
+    for rule in verdict.rules.iter().filter(|rule| rule.verdict != Answer::Pass) {
+        let _ = writeln!(out, "\n{}", wrap(&format!("{}: {}", rule.metric, rule.reason), width, ""));
+    }
+    let worse = verdict.flips.iter().filter(|flip| flip.worse);
+    if verdict.flipped.worse + verdict.flipped.better > 0 {
+        let (wrong, right) = (number::thousands(verdict.flipped.worse), number::thousands(verdict.flipped.better));
+        let _ = writeln!(out, "\n{wrong} examples became wrong, {right} became right.");
+        for flip in worse.take(5) {
+            let said = format!("  {}: is {}, was called {}, now {}", flip.id, flip.target, flip.base, flip.head);
+            let _ = writeln!(out, "{}", paint(DIM, &clean(&said)));
+        }
+    }
+    for note in context.notes.iter().chain(&next_steps(verdict, context)) {
+        let _ = writeln!(out, "\n{}", wrap(note, width, "  "));
+    }
+    out
+}
+
+fn table(out: &mut String, verdict: &Verdict, width: usize, paint: &dyn Fn(&str, &str) -> String) {
+    let several = several_evaluations(verdict);
+    let heads = ["", "metric", "base", "head", "change", "true change", "allowed"].map(str::to_owned);
+    let mut rows = vec![(None, heads)];
+    for rule in &verdict.rules {
+        let [metric, base, head, change, interval, allowed] = cells(rule, several);
+        let row =
+            [word(rule.verdict).to_owned(), metric, base, head, change, interval, allowed].map(|cell| clean(&cell));
+        rows.push((Some(rule.verdict), row));
+    }
+    let widths: Vec<usize> =
+        (0..7).map(|column| rows.iter().map(|(_, row)| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let total = |columns: &[usize]| columns.iter().map(|column| widths[*column] + 2).sum::<usize>();
+    let layouts: [&[usize]; 3] = [&[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 6], &[0, 1, 2, 3, 4]];
+    let columns = layouts.into_iter().find(|columns| total(columns) <= width + 2).unwrap_or(layouts[2]);
+    for (answer, row) in &rows {
+        let mut line = String::new();
+        for column in columns {
+            let cell = &row[*column];
+            let pad = " ".repeat(widths[*column] - cell.chars().count() + 2);
+            let cell = match (answer, column) {
+                (None, _) => paint(DIM, cell),
+                (Some(answer), 0) => paint(colour_of(*answer), cell),
+                (Some(_), _) => cell.clone(),
+            };
+            let number = (2..=4).contains(column);
+            // Numbers are read from their last digit.
+            let (before, after) = if number { (&pad[2..], "  ") } else { ("", pad.as_str()) };
+            let _ = write!(line, "{before}{cell}{after}");
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+}
+
+/// Escapes in a data set's ids must not reach the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in clean(text).split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width.max(20) {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::text::sample;
+
+    #[test]
+    fn it_fits_the_width_and_keeps_the_verdict() {
+        let verdict = sample(&[Answer::Fail, Answer::Pass, Answer::Inconclusive]);
+        for width in [60, 80, 120] {
+            let text = terminal(&verdict, &Context::default(), false, width);
+            assert!(text.starts_with("Failed: 1 of 3 rules are broken: accuracy"), "{text}");
+            assert!(text.lines().skip(1).all(|line| line.chars().count() <= width), "{width}:\n{text}");
+            assert_eq!(text.contains("true change"), width >= 120, "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_come_from_us_alone() {
+        let mut verdict = sample(&[Answer::Fail]);
+        verdict.flips[0].id = "\x1b]0;owned\x07".to_owned();
+        verdict.rules[0].metric = "\x1b[31m".to_owned();
+        assert!(!terminal(&verdict, &Context::default(), false, 100).contains('\x1b'));
+        assert!(terminal(&verdict, &Context::default(), true, 100).contains("\x1b[31mfail"));
+    }
+}
