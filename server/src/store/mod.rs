@@ -1,3 +1,4 @@
 //! The only place that names sled.
 
+pub mod backup;
 pub mod engine;

@@ -50,7 +50,7 @@ impl Directory {
     pub(in crate::store) fn open(dir: &Path) -> Result<(Directory, Rows), EngineError> {
         let mut directory = Directory::lock(dir)?;
         if directory.generation == 0 {
-            directory.make_next(|_rows| Ok(()))?;
+            directory.make_next(|_empty: &mut Loader| Ok::<_, EngineError>(()))?;
         }
         let rows = match directory.open_current() {
             Ok(rows) => rows,
@@ -103,14 +103,14 @@ impl Directory {
 
     /// Makes the next generation: an empty store, filled by `fill`. It takes over only if `fill`
     /// succeeded and all of it is on the disk; the old one is then deleted.
-    pub(in crate::store) fn make_next(
+    pub(in crate::store) fn make_next<E: From<EngineError>>(
         &mut self,
-        fill: impl FnOnce(&mut Loader) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
+        fill: impl FnOnce(&mut Loader) -> Result<(), E>,
+    ) -> Result<(), E> {
         let next = self.generation + 1;
         let unfinished = self.dir.join(format!("generation-{next}.new"));
-        let result = make(&unfinished, fill);
-        if let Err(error) = result {
+        let made = make(&unfinished, fill);
+        if let Err(error) = made {
             remove_dir(&unfinished)?;
             return Err(error);
         }
@@ -209,6 +209,15 @@ impl Loader {
         if self.batch_bytes >= Self::BATCH_BYTES { self.apply() } else { Ok(()) }
     }
 
+    /// Everything put so far, to be read back.
+    pub(in crate::store) fn finish(&mut self) -> Result<&Rows, EngineError> {
+        self.batch.put_own_number(FORMAT_NAME, FORMAT);
+        self.batch.put_own_number(super::writer::REV_LIMIT, self.next_rev);
+        self.apply()?;
+        self.rows.flush().map_err(|error| EngineError::Failed { reason: error.to_string() })?;
+        Ok(&self.rows)
+    }
+
     fn apply(&mut self) -> Result<(), EngineError> {
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
@@ -216,16 +225,13 @@ impl Loader {
     }
 }
 
-fn make(dir: &Path, fill: impl FnOnce(&mut Loader) -> Result<(), EngineError>) -> Result<(), EngineError> {
+fn make<E: From<EngineError>>(dir: &Path, fill: impl FnOnce(&mut Loader) -> Result<(), E>) -> Result<(), E> {
     let rows = open_sled(dir).map_err(|damage| damage.into_error(dir))?;
     let mut loader = Loader { rows, batch: RowBatch::default(), batch_bytes: 0, next_rev: 1 };
     fill(&mut loader)?;
-    loader.batch.put_own_number(FORMAT_NAME, FORMAT);
-    loader.batch.put_own_number(super::writer::REV_LIMIT, loader.next_rev);
-    loader.apply()?;
-    loader.rows.flush().map_err(|error| EngineError::Failed { reason: error.to_string() })?;
+    loader.finish()?;
     drop(loader);
-    sync_all(dir)
+    Ok(sync_all(dir)?)
 }
 
 /// Why sled did not open.

@@ -33,7 +33,10 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::error::EngineError;
-pub(in crate::store) use self::{directory::Directory, rows::Rows};
+pub(in crate::store) use self::{
+    directory::{Directory, Loader},
+    rows::Rows,
+};
 use self::{
     view::View,
     watchers::Watchers,
