@@ -3,13 +3,20 @@
 use std::collections::HashMap;
 
 use super::{
-    Amount, Answer, Bound, Defaults, Side, TestChoice,
+    Amount, Answer, Bound, Defaults, Side, TestChoice, Unit,
     classification::{Cells, ClassMetric},
     comparison::Comparison,
     flips::differing,
     metric::{MetricRef, is_exact},
     pairing::{Mismatch, Pair},
-    stats::{bootstrap, paired_t, tango::PairedCounts},
+    scored::{Scored, ScoredMetric},
+    stats::{
+        bootstrap::{self, Distribution, Plan, Stratum},
+        history::{self, excess},
+        hodges_lehmann::Shift,
+        paired_t,
+        tango::PairedCounts,
+    },
 };
 
 /// Resamples of a bootstrap, and its seed: a verdict repeats exactly.
@@ -27,6 +34,12 @@ pub(super) struct Question<'a> {
     /// All examples of both; a slice is cut out here.
     pub(super) pairs: Result<&'a [Pair<'a>], &'a Mismatch>,
 }
+
+/// Skewness of a mean, g₁/√n, above which its bounds come from BCa instead of t.
+const MOST_SKEW: f64 = 0.1;
+
+/// More blocks than anyone runs; of more, every second, third, … is used.
+const MAX_BLOCKS: usize = 400;
 
 /// What was found; `d` is counted positive for the worse.
 pub(super) enum Finding {
@@ -83,6 +96,15 @@ impl Question<'_> {
         if is_exact(self.metric.name) || self.test == TestChoice::Exact {
             return Finding::Exact { values: reported, margin: self.margin(reported.base) };
         }
+        if self.test == TestChoice::History {
+            return self.against_history(reported);
+        }
+        if self.metric.slice.is_none()
+            && let (Some(head), Some(base)) =
+                (self.head.blocks.get(self.metric.name), self.base.blocks.get(self.metric.name))
+        {
+            return self.of_blocks(head, base, reported);
+        }
         let pairs = match self.pairs {
             Ok(pairs) => pairs,
             Err(Mismatch::Head(reason)) => return open(Answer::Fail, reported, reason.clone()),
@@ -137,9 +159,58 @@ impl Question<'_> {
         amount.in_metric_unit(base)
     }
 
+    fn against_history(&self, reported: Values) -> Finding {
+        let name = self.metric.name;
+        let earlier = self.base.history.get(name).map_or(&[][..], Vec::as_slice);
+        match excess(earlier, reported.head, sign(&self.bound)) {
+            Some(excess) => {
+                let margin = self.margin(reported.base);
+                let comparison = Comparison::of_history(&excess, margin, self.defaults.alpha);
+                Finding::Compared { comparison, values: reported, margin }
+            }
+            None => {
+                let (has, fewest) = (earlier.len(), history::FEWEST);
+                let reason = format!("the base branch's history has {has} values of `{name}`, and {fewest} are needed");
+                open(Answer::NoBaseline, reported, reason)
+            }
+        }
+    }
+
+    /// A benchmark whose blocks of head and base took turns on one device.
+    fn of_blocks(&self, head: &[f64], base: &[f64], reported: Values) -> Finding {
+        let alpha = self.defaults.alpha;
+        if head.len() != base.len() {
+            let reason = format!("the head has {} blocks and the base {}", head.len(), base.len());
+            return open(Answer::Inconclusive, reported, reason);
+        }
+        if head.iter().chain(base).any(|value| !value.is_finite()) {
+            return open(Answer::Inconclusive, reported, "a block's value is not a finite number".to_owned());
+        }
+        let sign = sign(&self.bound);
+        let amount = self.bound.amount();
+        // Wilcoxon's distribution takes time that grows with the cube of the blocks.
+        let step = head.len().div_ceil(MAX_BLOCKS).max(1);
+        let pairs = head.iter().zip(base).step_by(step);
+        let ratios = amount.unit == Unit::Percent && head.iter().chain(base).all(|value| *value > 0.0);
+        let differences: Vec<f64> = match ratios {
+            true => pairs.map(|(head, base)| sign * (head / base).ln()).collect(),
+            false => pairs.map(|(head, base)| sign * (head - base)).collect(),
+        };
+        let Some(shift) = Shift::new(&differences) else {
+            return open(Answer::Inconclusive, reported, "the benchmark has no blocks".to_owned());
+        };
+        let margin = self.margin(reported.base);
+        let comparison = if ratios {
+            let allowed = sign * (1.0 + sign * amount.value / 100.0).max(f64::MIN_POSITIVE).ln();
+            Comparison::of_blocks(&shift, allowed, alpha, |d| sign * reported.base * ((sign * d).exp() - 1.0))
+        } else {
+            Comparison::of_blocks(&shift, margin, alpha, |d| d)
+        };
+        Finding::Compared { comparison, values: reported, margin }
+    }
+
     fn compare(&self, pairs: &[Pair<'_>], reported: Values) -> Finding {
         let name = self.metric.name;
-        let alpha = self.defaults.alpha;
         let groups = groups(pairs);
         if let Some(contributions) = contributions(name, pairs) {
             if let Some(pair) = contributions.iter().position(|(head, base)| !head.is_finite() || !base.is_finite()) {
@@ -163,21 +234,34 @@ impl Question<'_> {
         if let Some(metric) = ClassMetric::by_name(name) {
             let cells = Cells::new(pairs);
             let plan = cells.plan(groups.as_ref().map(|g| g.of_pair.as_slice()), RESAMPLES, SEED);
-            let (base, head) = cells.values(metric, &bootstrap::observed(&plan));
-            let values = Values { head, base };
-            let margin = self.margin(base);
-            let sign = sign(&self.bound);
-            let resampled = bootstrap::run(&plan, |counts| {
+            return self.resample(&plan, pairs.len(), |counts| {
                 let (base, head) = cells.values(metric, counts);
-                sign * (head - base)
+                Values { head, base }
             });
-            let test = if groups.is_some() { "bootstrap-cluster" } else { "bootstrap-bca" };
-            let comparison = Comparison::of_bootstrap(test, &resampled, pairs.len() as u64, margin, alpha);
-            return Finding::Compared { comparison, values, margin };
+        }
+        if let Some(metric) = ScoredMetric::by_name(name)
+            && let Some(scored) = Scored::new(metric, pairs, reported)
+        {
+            let plan = scored.plan(groups.as_ref().map(|g| g.of_pair.as_slice()), SEED);
+            return self.resample(&plan, pairs.len(), |counts| scored.values(counts));
         }
         let reason =
             format!("the outcomes hold no `{name}` for each example, and it is not known how to compute it anew");
         open(Answer::Inconclusive, reported, reason)
+    }
+
+    /// A metric of all examples at once, by the paired bootstrap.
+    fn resample(&self, plan: &Plan, n: usize, values_of: impl Fn(&[u32]) -> Values + Sync) -> Finding {
+        let values = values_of(&bootstrap::observed(plan));
+        let margin = self.margin(values.base);
+        let sign = sign(&self.bound);
+        let resampled = bootstrap::run(plan, |counts| {
+            let values = values_of(counts);
+            sign * (values.head - values.base)
+        });
+        let test = if plan.clusters.is_some() { "bootstrap-cluster" } else { "bootstrap-bca" };
+        let comparison = Comparison::of_bootstrap(test, &resampled, n as u64, margin, self.defaults.alpha);
+        Finding::Compared { comparison, values, margin }
     }
 
     /// A metric that is a mean over examples; none where there are too few to say anything.
@@ -206,6 +290,12 @@ impl Question<'_> {
             return Some(Comparison::of_counts(counts, margin, alpha));
         }
         let mean = paired_t::independent(&differences())?;
+        // Where the mean itself is still skewed, t's bounds are off on one side.
+        let skewed = mean.skewness.abs() > MOST_SKEW * (mean.n as f64).sqrt();
+        if skewed && (20..=10_000).contains(&mean.n) {
+            let resampled = resampled_mean(&differences());
+            return Some(Comparison::of_bootstrap("bootstrap-bca", &resampled, mean.n as u64, margin, alpha));
+        }
         Some(Comparison::of_mean("paired-t", &mean, margin, alpha))
     }
 }
@@ -217,6 +307,20 @@ fn open(answer: Answer, values: Values, reason: String) -> Finding {
 fn too_few(grouped: bool) -> String {
     let what = if grouped { "groups" } else { "examples" };
     format!("fewer than two {what} cannot say how much the change varies")
+}
+
+fn resampled_mean(differences: &[f64]) -> Distribution {
+    let n = differences.len();
+    let strata = vec![Stratum { cells: (0..n as u32).collect() }];
+    let plan = Plan { cell_count: n, strata, clusters: None, resamples: RESAMPLES, threads: 2, seed: SEED };
+    bootstrap::run(&plan, |counts| {
+        let (mut sum, mut drawn) = (0.0, 0.0);
+        for (difference, count) in differences.iter().zip(counts) {
+            sum += difference * f64::from(*count);
+            drawn += f64::from(*count);
+        }
+        sum / drawn
+    })
 }
 
 fn is_binary(value: f64) -> bool {

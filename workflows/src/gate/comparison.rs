@@ -1,8 +1,11 @@
 //! What a test found, before it is judged.
 
 use super::{
-    Discordant,
-    stats::{bootstrap::Distribution, mcnemar, paired_t::MeanEstimate, special::normal_quantile, tango::PairedCounts},
+    Answer, Discordant,
+    stats::{
+        bootstrap::Distribution, hodges_lehmann::Shift, mcnemar, paired_t::MeanEstimate, special::normal_quantile,
+        tango::PairedCounts, unconditional,
+    },
 };
 
 /// What one test says of `d`, the true change for the worse, against the allowed change `m`.
@@ -33,14 +36,14 @@ pub(super) enum SampleUnit {
 }
 
 impl Comparison {
-    /// 0/1 outcomes: Tango's interval; at margin zero McNemar's mid-p decides, else Tango's score.
+    /// 0/1 outcomes: at margin zero McNemar's mid-p decides; else Tango's score, by its exact distribution
+    /// where discordant pairs are few. The interval is Tango's, by the same distribution.
     pub(super) fn of_counts(counts: PairedCounts, margin: f64, alpha: f64) -> Self {
-        let (lower, upper) = counts.interval(normal_quantile(1.0 - alpha));
-        let (test, (p_worse, p_fine)) = if margin == 0.0 {
-            let worse = mcnemar::mid_p(counts.worse, counts.better);
-            ("mcnemar-midp", (worse, mcnemar::mid_p(counts.better, counts.worse)))
-        } else {
-            ("tango", counts.p_values(margin))
+        let (test, p_worse, p_fine) = Self::p_of_counts(counts, margin);
+        let of_score = counts.interval(normal_quantile(1.0 - alpha));
+        let (lower, upper) = match test {
+            "tango-exact" => unconditional::interval(counts, alpha, of_score),
+            _ => of_score,
         };
         let n = counts.n as f64;
         // At least one discordant pair's worth of spread: with none seen the next might be one.
@@ -59,6 +62,42 @@ impl Comparison {
             discordant: Some(Discordant { worse: counts.worse, better: counts.better }),
             standard_error: (variance / n).sqrt(),
         }
+    }
+
+    /// Test and p-values of (H₀: d ≤ m, H₀: d ≥ m).
+    pub(super) fn p_of_counts(counts: PairedCounts, margin: f64) -> (&'static str, f64, f64) {
+        if margin == 0.0 {
+            let (worse, better) = (counts.worse, counts.better);
+            return ("mcnemar-midp", mcnemar::mid_p(worse, better), mcnemar::mid_p(better, worse));
+        }
+        let exact = unconditional::applies(counts);
+        let (worse, fine) = if exact { unconditional::p_values(counts, margin) } else { counts.p_values(margin) };
+        (if exact { "tango-exact" } else { "tango" }, worse, fine)
+    }
+
+    /// Interleaved blocks of a benchmark. `to_unit` takes a shift to the metric's unit: percents are judged
+    /// on the logarithms' scale.
+    pub(super) fn of_blocks(shift: &Shift, margin: f64, alpha: f64, to_unit: impl Fn(f64) -> f64) -> Self {
+        let (lower, upper) = shift.interval(alpha);
+        let (p_worse, p_fine) = shift.p_values(margin);
+        let (lower, upper) = (to_unit(lower), to_unit(upper));
+        Self {
+            test: "hodges-lehmann",
+            estimate: to_unit(shift.estimate()),
+            lower,
+            upper,
+            p_worse,
+            p_fine,
+            n: shift.blocks() as u64,
+            unit: SampleUnit::Blocks,
+            discordant: None,
+            standard_error: (upper - lower) / (2.0 * normal_quantile(1.0 - alpha)),
+        }
+    }
+
+    /// A single number against the history of the base's branch.
+    pub(super) fn of_history(excess: &MeanEstimate, margin: f64, alpha: f64) -> Self {
+        Self { unit: SampleUnit::EarlierValues, ..Self::of_mean("history", excess, margin, alpha) }
     }
 
     pub(super) fn of_mean(test: &'static str, mean: &MeanEstimate, margin: f64, alpha: f64) -> Self {
@@ -95,16 +134,32 @@ impl Comparison {
         }
     }
 
+    /// The three answers; `p_adjusted` is `p_worse` corrected over the family.
+    pub(super) fn decide(p_adjusted: f64, p_fine: f64, alpha: f64) -> Answer {
+        if p_adjusted <= alpha {
+            Answer::Fail
+        } else if p_fine <= alpha {
+            Answer::Pass
+        } else {
+            Answer::Inconclusive
+        }
+    }
+
     /// The smallest true `d` beyond the margin that this comparison finds with the given power:
-    /// `m + (z₁₋α + z_power) · se`.
-    pub(super) fn detectable(&self, margin: f64, alpha: f64, power: f64) -> f64 {
-        margin + (normal_quantile(1.0 - alpha) + normal_quantile(power)) * self.standard_error
+    /// `m + (z₁₋α + z_power) · se`. None where the data bound nothing.
+    pub(super) fn detectable(&self, margin: f64, alpha: f64, power: f64) -> Option<f64> {
+        let detectable = margin + (normal_quantile(1.0 - alpha) + normal_quantile(power)) * self.standard_error;
+        detectable.is_finite().then_some(detectable)
     }
 
     /// How many samples would tell with the given power if the truth is the estimate; none where that
     /// is more than a thousand times as many.
     pub(super) fn needed(&self, margin: f64, alpha: f64, power: f64) -> Option<u64> {
         let reach = (normal_quantile(1.0 - alpha) + normal_quantile(power)) * self.standard_error;
+        // A prediction's error does not shrink with more history: one new value stays one.
+        if self.unit == SampleUnit::EarlierValues {
+            return None;
+        }
         let factor = (reach / (self.estimate - margin)).powi(2);
         let needed = (self.n as f64 * factor).ceil();
         (factor.is_finite() && factor <= 1000.0).then_some((needed as u64).max(self.n + 1))
@@ -119,7 +174,7 @@ mod tests {
     fn detectable_agrees_with_the_sample_size_formula() {
         // practice.md C3: n = 1544 for 2 pp at 10 % discordance, power 0.8, one-sided 5 %.
         let counts = PairedCounts { worse: 77, better: 77, n: 1544 };
-        let detectable = Comparison::of_counts(counts, 0.0, 0.05).detectable(0.0, 0.05, 0.8);
+        let detectable = Comparison::of_counts(counts, 0.0, 0.05).detectable(0.0, 0.05, 0.8).unwrap();
         assert!((detectable - 0.02).abs() < 2e-4, "{detectable}");
     }
 

@@ -9,7 +9,7 @@ use super::{
     flips,
     metric::MetricRef,
     pairing::{Mismatch, Pair, pair},
-    stats::multiple,
+    stats::{multiple, quantile},
     wording::Line,
 };
 
@@ -106,8 +106,34 @@ fn unlike(head: &Side, base: &Side) -> Option<String> {
 struct Draft {
     line: RuleVerdict,
     bound: Bound,
-    open: Option<(Comparison, Values, f64)>,
+    open: Option<Open>,
     family: usize,
+}
+
+/// A claim that is decided with its family.
+enum Open {
+    Change {
+        comparison: Comparison,
+        values: Values,
+        margin: f64,
+    },
+    /// `over` of the measurements are above the limit of the `q`-quantile.
+    Quantile {
+        p_worse: f64,
+        p_fine: f64,
+        over: u64,
+        q: f64,
+        limit: f64,
+    },
+}
+
+impl Open {
+    fn p_worse(&self) -> f64 {
+        match self {
+            Open::Change { comparison, .. } => comparison.p_worse,
+            Open::Quantile { p_worse, .. } => *p_worse,
+        }
+    }
 }
 
 fn draft_rule(policy: &Policy, rule: &Rule, evaluations: &[Evaluated<'_>]) -> Vec<Draft> {
@@ -191,7 +217,12 @@ fn draft(policy: &Policy, rule: &Rule, metric: MetricRef<'_>, bound: &Bound, eva
     draft.line.base = base_value.filter(|value| value.is_finite());
     draft.line.change = draft.line.head.zip(draft.line.base).map(|(head, base)| head - base);
     match bound {
-        Bound::Min(_) | Bound::Max(_) => draft.judge_absolute(policy),
+        Bound::Min(_) | Bound::Max(_) => {
+            let samples = super::metric::quantile_of(metric.name)
+                .and_then(|(of, q)| Some((head.samples.get(of)?.as_slice(), q)))
+                .filter(|(samples, _)| !samples.is_empty());
+            draft.judge_absolute(policy, samples)
+        }
         Bound::MaxDrop(_) | Bound::MaxIncrease(_) => {
             let base = match (&evaluated.base, &evaluated.unlike) {
                 (Err(reason), _) => return draft.answered(Answer::NoBaseline, reason.clone()),
@@ -221,8 +252,14 @@ impl Draft {
         self
     }
 
-    /// The value as measured on this data set against a fixed number.
-    fn judge_absolute(mut self, policy: &Policy) -> Self {
+    /// The value as measured on this data set against a fixed number; a latency's quantile by the
+    /// number of measurements above it.
+    fn judge_absolute(mut self, policy: &Policy, samples: Option<(&[f64], f64)>) -> Self {
+        if let Some((samples, q)) = samples
+            && let Bound::Max(limit) = self.bound
+        {
+            return self.judge_quantile(samples, q, limit.in_metric_unit(0.0));
+        }
         self.line.test = "bound".to_owned();
         let Some(value) = self.line.head else {
             return self.answered(Answer::Fail, "the head's value is not a finite number".to_owned());
@@ -231,6 +268,21 @@ impl Draft {
         let holds = sign(&self.bound) * (value - limit) <= 0.0;
         let reason = self.wording(policy).bound(value, limit, holds);
         self.answered(if holds { Answer::Pass } else { Answer::Fail }, reason)
+    }
+
+    fn judge_quantile(mut self, samples: &[f64], q: f64, limit: f64) -> Self {
+        self.line.test = "quantile-bound".to_owned();
+        if samples.iter().any(|sample| !sample.is_finite()) {
+            return self.answered(Answer::Fail, "a measurement is not a finite number".to_owned());
+        }
+        let n = samples.len() as u64;
+        let over = samples.iter().filter(|sample| **sample > limit).count() as u64;
+        let (p_worse, p_fine) = quantile::p_values(over, n, q);
+        self.line.n = n;
+        self.line.p = Some(p_worse);
+        // The interval of a line is that of a change; where there is a limit alone the counts say it all.
+        self.open = Some(Open::Quantile { p_worse, p_fine, over, q, limit });
+        self
     }
 
     fn judge_change(mut self, policy: &Policy, finding: Finding) -> Self {
@@ -242,12 +294,12 @@ impl Draft {
                 self.line.p = Some(comparison.p_worse);
                 self.line.n = comparison.n;
                 self.line.discordant = comparison.discordant;
-                self.line.detectable = Some(comparison.detectable(margin, defaults.alpha, defaults.power));
+                self.line.detectable = comparison.detectable(margin, defaults.alpha, defaults.power);
                 self.line.interval = Some(match sign(&self.bound) < 0.0 {
                     true => (-comparison.upper, -comparison.lower),
                     false => (comparison.lower, comparison.upper),
                 });
-                self.open = Some((comparison, values, margin));
+                self.open = Some(Open::Change { comparison, values, margin });
                 self
             }
             Finding::Exact { values, margin } => {
@@ -293,21 +345,30 @@ impl Draft {
 
     /// The three answers, now that the corrected p-value is known.
     fn finish(mut self, policy: &Policy) -> RuleVerdict {
-        let Some((comparison, values, margin)) = self.open.take() else { return self.line };
+        let Some(open) = self.open.take() else { return self.line };
         let defaults = &policy.defaults;
-        let p_adjusted = self.line.p_adjusted.unwrap_or(comparison.p_worse);
-        let answer = if p_adjusted <= defaults.alpha {
-            Answer::Fail
-        } else if comparison.p_fine <= defaults.alpha {
-            Answer::Pass
-        } else {
-            Answer::Inconclusive
-        };
-        if answer == Answer::Inconclusive {
-            self.line.needed = comparison.needed(margin, defaults.alpha, defaults.power);
+        let p_adjusted = self.line.p_adjusted.unwrap_or(open.p_worse());
+        match open {
+            Open::Change { comparison, values, margin } => {
+                let answer = Comparison::decide(p_adjusted, comparison.p_fine, defaults.alpha);
+                if answer == Answer::Inconclusive {
+                    self.line.needed = comparison.needed(margin, defaults.alpha, defaults.power);
+                }
+                self.line.verdict = answer;
+                self.line.reason = self.wording(policy).compared(&comparison, values, margin, answer, self.line.needed);
+            }
+            Open::Quantile { p_fine, over, q, limit, .. } => {
+                let answer = Comparison::decide(p_adjusted, p_fine, defaults.alpha);
+                let needed = quantile::needed(over, q, defaults.alpha);
+                // With too large a share above the limit, more measurements would not help.
+                let would_help = (over as f64) < (1.0 - q) * self.line.n as f64;
+                if answer == Answer::Inconclusive && needed > self.line.n && would_help {
+                    self.line.needed = Some(needed);
+                }
+                self.line.verdict = answer;
+                self.line.reason = self.wording(policy).quantile(answer, over, self.line.n, q, limit, self.line.needed);
+            }
         }
-        self.line.verdict = answer;
-        self.line.reason = self.wording(policy).compared(&comparison, values, margin, answer, self.line.needed);
         self.line
     }
 }
@@ -316,7 +377,7 @@ impl Draft {
 /// example cannot be claimed to fail at all, so they do not count (Tarone 1990, "A modified Bonferroni
 /// method for discrete data").
 fn correct(policy: &Policy, lines: &mut [Draft]) {
-    let p_values: Vec<f64> = lines.iter().filter_map(|draft| Some(draft.open.as_ref()?.0.p_worse)).collect();
+    let p_values: Vec<f64> = lines.iter().filter_map(|draft| Some(draft.open.as_ref()?.p_worse())).collect();
     let adjusted = match policy.defaults.correction {
         Correction::Holm => multiple::holm(&p_values),
         Correction::BenjaminiHochberg => multiple::benjamini_hochberg(&p_values),

@@ -123,6 +123,16 @@ pub fn is_exact(name: &str) -> bool {
     matches!(name, "model_bytes" | "model_parameters" | "model_nodes")
 }
 
+/// `latency_p99` → `latency` and 0.99; `p999` is 0.999.
+pub fn quantile_of(name: &str) -> Option<(&str, f64)> {
+    let (of, digits) = name.rsplit_once("_p")?;
+    if digits.len() < 2 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: f64 = format!("0.{digits}").parse().ok()?;
+    (number > 0.0).then_some((of, number))
+}
+
 /// `word` stands in `name` with no letter beside it: `log_loss` has `loss`, `glossary` has not.
 fn has_word(name: &str, word: &str) -> bool {
     name.match_indices(word).any(|(at, _)| {
@@ -148,6 +158,14 @@ mod tests {
         for text in ["", "/accuracy", "job/", "accuracy[night]", "accuracy[slice=]", "accuracy[slice=x"] {
             assert!(MetricRef::parse(text).is_err(), "{text:?} was taken");
         }
+    }
+
+    #[test]
+    fn quantiles_are_read_from_names() {
+        assert_eq!(quantile_of("latency_p99"), Some(("latency", 0.99)));
+        assert_eq!(quantile_of("latency_p999"), Some(("latency", 0.999)));
+        assert_eq!(quantile_of("latency_p5"), None);
+        assert_eq!(quantile_of("latency_mean"), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub mod number;
 mod pairing;
 mod policy;
 mod rule;
+mod scored;
+
 pub mod stats;
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ fn a_clear_regression_fails_and_says_by_how_much() {
     let head = classifier(1000, |i| i % 10 != 0);
     let verdict = judge(&drop_of("0.5pp"), &[head], Some(&[base]));
     let line = only(&verdict);
-    assert_eq!((verdict.verdict, line.verdict, line.test.as_str()), (Answer::Fail, Answer::Fail, "tango"));
+    assert_eq!((verdict.verdict, line.verdict, line.test.as_str()), (Answer::Fail, Answer::Fail, "tango-exact"));
     assert_eq!(line.discordant, Some(Discordant { worse: 50, better: 0 }));
     assert!(line.p.unwrap() < 1e-4 && line.interval.unwrap().1 < -0.03);
     assert!(line.reason.starts_with("accuracy fell from 0.9500 to 0.9000, by 5.00 pp"), "{}", line.reason);
@@ -243,4 +243,89 @@ fn groups_widen_the_interval() {
     assert_eq!(plain.verdict, Answer::Fail);
     let verdict = judge(&drop_of("1pp"), &[grouped(head)], Some(&[grouped(base)]));
     assert_eq!((verdict.verdict, only(&verdict).test.as_str()), (Answer::Inconclusive, "paired-t-cluster"));
+}
+
+/// A benchmark of `n` blocks around `latency` ms, with noise and a drift that both sides share.
+fn benchmark(n: usize, latency: f64) -> Side {
+    let block = |i: usize| latency * (1.0 + 0.02 * ((i * 7919) % 13) as f64 / 13.0 + 0.01 * (i / 10) as f64);
+    let blocks: Vec<f64> = (0..n).map(block).collect();
+    Side {
+        name: "bench".to_owned(),
+        metrics: [("latency_p50".to_owned(), blocks[n / 2]), ("latency_p99".to_owned(), latency * 1.2)].into(),
+        blocks: [("latency_p50".to_owned(), blocks)].into(),
+        samples: [("latency".to_owned(), (0..1000).map(|i| latency * (0.9 + 0.0003 * f64::from(i))).collect())].into(),
+        ..Side::default()
+    }
+}
+
+#[test]
+fn benchmarks_are_judged_by_interleaved_blocks() {
+    let policy = policy(vec![rule("latency_p50", &[("max-increase", "5%")])]);
+    let judged = |head: Side, base: Side| judge(&policy, &[head], Some(&[base]));
+    let slower = judged(benchmark(20, 11.0), benchmark(20, 10.0));
+    assert_eq!((only(&slower).verdict, only(&slower).test.as_str()), (Answer::Fail, "hodges-lehmann"));
+    let (low, high) = only(&slower).interval.unwrap();
+    assert!(low > 0.9 && high < 1.2, "{low} {high}");
+    assert_eq!(judged(benchmark(20, 10.1), benchmark(20, 10.0)).verdict, Answer::Pass);
+    let few = judged(benchmark(3, 11.0), benchmark(3, 10.0));
+    assert_eq!(few.verdict, Answer::Inconclusive, "{}", only(&few).reason);
+}
+
+#[test]
+fn a_quantile_is_bounded_by_counting() {
+    let judged = |limit: &str| {
+        let policy = policy(vec![rule("latency_p99", &[("max", limit)])]);
+        judge(&policy, &[benchmark(5, 10.0)], None).verdict
+    };
+    // Measurements run evenly from 9 to 12 ms.
+    assert_eq!(judged("12ms"), Answer::Pass);
+    assert_eq!(judged("11.97ms"), Answer::Inconclusive);
+    assert_eq!(judged("11ms"), Answer::Fail);
+}
+
+#[test]
+fn single_numbers_are_judged_against_their_history() {
+    let number = |value: f64| Side { metrics: [("bleu".to_owned(), value)].into(), ..Side::default() };
+    let history = vec![30.1, 29.8, 30.3, 30.0, 29.9, 30.2, 30.1];
+    let base = Side { history: [("bleu".to_owned(), history)].into(), ..number(30.1) };
+    let by_history = policy(vec![rule("bleu", &[("max-drop", "0.3"), ("test", "history")])]);
+    let judged = |value: f64| judge(&by_history, &[number(value)], Some(std::slice::from_ref(&base)));
+    assert_eq!((only(&judged(28.0)).verdict, only(&judged(28.0)).test.as_str()), (Answer::Fail, "history"));
+    assert_eq!(judged(30.6).verdict, Answer::Pass);
+    assert_eq!(judged(29.6).verdict, Answer::Inconclusive);
+    let young = judge(&by_history, &[number(30.0)], Some(&[number(30.0)]));
+    assert_eq!(young.verdict, Answer::NoBaseline);
+    let plain = policy(vec![rule("bleu", &[("max-drop", "0.3")])]);
+    assert_eq!(judge(&plain, &[number(28.0)], Some(&[number(30.0)])).verdict, Answer::Inconclusive);
+}
+
+#[test]
+fn metrics_over_scores_are_recomputed_and_bootstrapped() {
+    let regressor = |noise: f64| {
+        let example = |i: usize| {
+            let (target, error) = ((i % 17) as f64, noise * (((i * 31) % 11) as f64 - 5.0));
+            Example {
+                id: i.to_string(),
+                target: target.to_string(),
+                prediction: (target + error).to_string(),
+                ..Example::default()
+            }
+        };
+        let squared: f64 = (0..300).map(|i| (noise * (((i * 31) % 11) as f64 - 5.0)).powi(2)).sum();
+        let rmse = (squared / 300.0).sqrt();
+        Side {
+            metrics: [("rmse".to_owned(), rmse)].into(),
+            examples: (0..300).map(example).collect(),
+            ..Side::default()
+        }
+    };
+    let policy = policy(vec![rule("rmse", &[("max-increase", "0.02")])]);
+    let worse = judge(&policy, &[regressor(0.12)], Some(&[regressor(0.1)]));
+    assert_eq!(
+        (only(&worse).verdict, only(&worse).test.as_str()),
+        (Answer::Fail, "bootstrap-bca"),
+        "{:?}",
+        only(&worse)
+    );
+    assert_eq!(judge(&policy, &[regressor(0.1001)], Some(&[regressor(0.1)])).verdict, Answer::Pass);
 }

@@ -96,6 +96,10 @@ impl Line<'_> {
                         self.family
                     );
                 }
+                if !found.lower.is_finite() || !found.upper.is_finite() {
+                    let n = number::thousands(found.n);
+                    return format!("{values}; {n} repetitions are too few to bound the change, and {allowed}");
+                }
                 let (best, worst) = (self.amount(found.lower), self.amount(found.upper));
                 let more = match needed {
                     Some(needed) => {
@@ -113,6 +117,28 @@ impl Line<'_> {
                 };
                 format!("{values}; the truth may be anything from {best} to {worst}, and {allowed}: {more}")
             }
+        }
+    }
+
+    pub(super) fn quantile(
+        &self,
+        answer: Answer,
+        over: u64,
+        n: u64,
+        q: f64,
+        limit: f64,
+        needed: Option<u64>,
+    ) -> String {
+        let (share, limit) = (number::digits((1.0 - q) * 100.0, 3), number::value(self.metric, limit));
+        let seen = format!("{} of {} measurements are above {limit}", number::thousands(over), number::thousands(n));
+        match (answer, needed) {
+            (Answer::Fail, _) => format!("{seen}: proof that more than {share} % are"),
+            (Answer::Pass, _) => format!("{seen}: proof that at most {share} % are"),
+            (_, Some(needed)) => {
+                let needed = number::thousands(needed);
+                format!("{seen}: {needed} with no more of them above would prove that at most {share} % are")
+            }
+            (_, None) => format!("{seen}: so near the {share} % that are allowed that it cannot be told"),
         }
     }
 
