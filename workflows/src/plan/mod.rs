@@ -3,6 +3,7 @@
 
 mod context;
 mod expand;
+mod preview;
 mod select;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::{
 
 pub use context::github_context;
 pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
+pub use preview::{Later, Preview, Skip, dispatch_inputs, preview};
 pub use select::{Selection, select};
 
 /// One job, ready to be offered to runners.

@@ -12,6 +12,7 @@ mod graph;
 mod injection;
 mod nearest;
 mod on;
+mod render;
 mod schema;
 mod scope;
 mod size;
@@ -24,6 +25,7 @@ mod tests;
 pub use calls::{MAX_CALL_DEPTH, check_calls};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::SCRIPT_INJECTION;
+pub use render::{Paint, to_github, to_text};
 pub use workflow::*;
 pub use yaml::{MAX_BYTES, MAX_NODE_DEPTH, MAX_NODES};
 
@@ -42,4 +44,15 @@ pub fn parse(file: &str, text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
         graph::check(workflow, &mut sink);
     }
     (workflow, sink.finish())
+}
+
+/// Reads a file's bytes as text; the error names the place of the first byte that is no UTF-8.
+pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Diagnostic>> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let at = Place { line: line.try_into().unwrap_or(u32::MAX), column: column.try_into().unwrap_or(u32::MAX) };
+        Box::new(Sink::new(file).make(at, 1, "not-utf-8", "the file is not UTF-8"))
+    })
 }
