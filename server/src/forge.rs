@@ -1,12 +1,48 @@
 //! Where repositories live, as the server needs it: read files of a commit, compare commits, show checks.
 //! An enum, since production really has two; tests speak to real ones (a fake GitHub over HTTP, real bare repositories).
 
+mod local;
+
+use std::time::Duration;
+
 use jiff::Timestamp;
 use workflows::{
-    ids::{RepoName, Sha},
-    protocol::Annotation,
+    event::EventKind,
+    ids::{Forge, RepoName, Sha},
+    protocol::{Annotation, CheckoutSpec},
     run::Conclusion,
 };
+
+use crate::{
+    github::{self, GithubError, GithubForge, Retry},
+    store::records::Repo,
+};
+
+/// Where workflow files lie.
+pub const WORKFLOW_DIRECTORY: &str = ".assay/workflows";
+
+/// A workflow file may not be larger.
+pub const MAX_WORKFLOW_BYTES: usize = 512 * 1024;
+
+/// One file of [`WORKFLOW_DIRECTORY`] at a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowFile {
+    pub path: String,
+    pub text: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+    /// Trying again helps: the network, a rate limit, a lock. `after` where the forge named a time.
+    #[error("{reason}")]
+    Transient { reason: String, after: Option<Duration> },
+    /// The repository or the commit is not there (any more).
+    #[error("{0}")]
+    Gone(String),
+    /// What the forge gave us cannot be used, now or later.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 /// What a check run must look like on the forge. `external_id` finds it again after a crash.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -57,4 +93,156 @@ pub enum Fact {
     },
     /// Nothing to do; the reason is for the log and the delivery's record.
     Ignored { reason: String },
+}
+
+impl From<GithubError> for ForgeError {
+    fn from(error: GithubError) -> Self {
+        let reason = error.to_string();
+        match error {
+            GithubError::Transient { retry: Retry::After(after), .. } => Self::Transient { reason, after: Some(after) },
+            GithubError::Transient { retry: Retry::RateLimit, .. } => {
+                Self::Transient { reason, after: Some(Duration::from_secs(60)) }
+            }
+            GithubError::Transient { retry: Retry::Backoff, .. } => Self::Transient { reason, after: None },
+            GithubError::Permanent { status: Some(404 | 410), .. } => Self::Gone(reason),
+            GithubError::Permanent { .. } => Self::Unusable(reason),
+        }
+    }
+}
+
+/// The forges that this server speaks to.
+#[derive(Clone)]
+pub struct Forges {
+    /// None where GitHub is not configured.
+    pub github: Option<GithubForge>,
+}
+
+impl Forges {
+    /// What a delivery means.
+    pub async fn read_event(&self, forge: Forge, event: &str, body: bytes::Bytes) -> Result<Fact, ForgeError> {
+        match forge {
+            Forge::Local if event == "push" => blocking(move || local::read_event(&body)).await,
+            Forge::Local => Ok(Fact::Ignored { reason: format!("the local forge has no event {event:?}") }),
+            Forge::Github => {
+                github::parse_webhook(event, &body).map_err(|error| ForgeError::Unusable(error.to_string()))
+            }
+        }
+    }
+
+    pub async fn workflow_files(&self, repo: &Repo, sha: &Sha) -> Result<Vec<WorkflowFile>, ForgeError> {
+        match repo.forge {
+            Forge::Local => {
+                let sha = sha.clone();
+                on_local(repo, move |path| local::workflow_files(path, &sha)).await
+            }
+            Forge::Github => {
+                let (github, installation) = self.github(repo)?;
+                let files = github.workflow_files(installation, &repo.name, sha).await?;
+                Ok(files.into_iter().map(|(path, text)| WorkflowFile { path, text }).collect())
+            }
+        }
+    }
+
+    /// None where the forge does not know, or does not list them all.
+    pub async fn changed_paths(
+        &self,
+        repo: &Repo,
+        base: Option<&Sha>,
+        head: &Sha,
+    ) -> Result<Option<Vec<String>>, ForgeError> {
+        match (repo.forge, base) {
+            (Forge::Local, _) => {
+                let (base, head) = (base.cloned(), head.clone());
+                on_local(repo, move |path| local::changed_paths(path, base.as_ref(), &head).map(Some)).await
+            }
+            (Forge::Github, None) => Ok(None),
+            (Forge::Github, Some(base)) => {
+                let (github, installation) = self.github(repo)?;
+                Ok(github.changed_paths(installation, &repo.name, base, head).await?)
+            }
+        }
+    }
+
+    /// The newest commit that both have in their history.
+    pub async fn merge_base(&self, repo: &Repo, a: &Sha, b: &Sha) -> Result<Option<Sha>, ForgeError> {
+        match repo.forge {
+            Forge::Local => {
+                let (a, b) = (a.clone(), b.clone());
+                on_local(repo, move |path| local::merge_base(path, &a, &b)).await
+            }
+            Forge::Github => {
+                let (github, installation) = self.github(repo)?;
+                Ok(github.merge_base(installation, &repo.name, a, b).await?)
+            }
+        }
+    }
+
+    /// The commit before a pushed one: what the push says where that is still there, else the first parent.
+    pub async fn before(&self, repo: &Repo, before: Option<&Sha>, head: &Sha) -> Result<Option<Sha>, ForgeError> {
+        match repo.forge {
+            Forge::Local => {
+                let (before, head) = (before.cloned(), head.clone());
+                on_local(repo, move |path| match before {
+                    Some(before) if local::has_commit(path, &before)? => Ok(Some(before)),
+                    Some(_) | None => local::first_parent(path, &head),
+                })
+                .await
+            }
+            Forge::Github => Ok(before.cloned()),
+        }
+    }
+
+    /// How a runner gets the commit of an event.
+    pub async fn checkout(&self, repo: &Repo, kind: &EventKind) -> Result<CheckoutSpec, ForgeError> {
+        let sha = kind.head().clone();
+        match repo.forge {
+            Forge::Local => Ok(CheckoutSpec { url: repo.clone.clone(), sha, git_ref: None, token: None }),
+            Forge::Github => {
+                let (github, installation) = self.github(repo)?;
+                let pull = match kind {
+                    EventKind::PullRequest { number, .. } => *number,
+                    EventKind::Push { .. }
+                    | EventKind::MergeGroup { .. }
+                    | EventKind::WorkflowDispatch { .. }
+                    | EventKind::RepositoryDispatch { .. }
+                    | EventKind::Schedule { .. } => None,
+                };
+                Ok(github.checkout_spec(installation, &repo.name, &repo.clone, &sha, pull).await?)
+            }
+        }
+    }
+
+    /// Brings a check run on GitHub to what we hold; returns GitHub's id of it.
+    pub async fn put_check_run(&self, repo: &Repo, check: &CheckRun, known_id: Option<u64>) -> Result<u64, ForgeError> {
+        let (github, installation) = self.github(repo)?;
+        Ok(github.put_check_run(installation, check, known_id).await?)
+    }
+
+    fn github(&self, repo: &Repo) -> Result<(&GithubForge, u64), ForgeError> {
+        let github = self.github.as_ref();
+        let github = github.ok_or_else(|| ForgeError::Unusable("this server has no GitHub App any more".to_owned()))?;
+        let installation = repo.installation;
+        let missing = || ForgeError::Unusable(format!("no installation of our GitHub App is known for {}", repo.name));
+        Ok((github, installation.ok_or_else(missing)?))
+    }
+}
+
+async fn on_local<T: Send + 'static>(
+    repo: &Repo,
+    work: impl FnOnce(&str) -> Result<T, ForgeError> + Send + 'static,
+) -> Result<T, ForgeError> {
+    let path = repo.clone.clone();
+    blocking(move || work(&path)).await
+}
+
+/// libgit2 reads files: off the threads that answer.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ForgeError> + Send + 'static,
+) -> Result<T, ForgeError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            Err(ForgeError::Transient { reason: format!("reading the repository failed: {error}"), after: None })
+        }
+    }
 }

@@ -1,3 +1,8 @@
-//! Tests that need processes or files of their own.
+//! Tests that need processes or files of their own; and the server over real HTTP, with real bare
+//! repositories and a runner that does as the test says.
 
+mod jobs;
+mod spine;
 mod store_torture;
+mod webhooks;
+mod world;

@@ -1,0 +1,137 @@
+//! From an accepted delivery to runs.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use workflows::ids::Forge;
+
+use crate::{
+    app::App,
+    forge::{Fact, ForgeError},
+    intake, planning, rerun,
+    store::{
+        Change, Stored, keys,
+        records::{Delivery, DeliveryState},
+    },
+};
+
+/// A delivery that failed so often is given up, and says so.
+const MOST_FAILURES: u32 = 12;
+
+/// What became of an attempt to plan.
+#[derive(Debug)]
+pub enum Planned {
+    Done,
+    /// Something changed under us, or more is to be written: read again and go on.
+    Again,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Ours(#[from] anyhow::Error),
+}
+
+impl From<crate::store::StoreError> for PlanError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+/// Brings one delivery to its end. Harmless to repeat.
+pub async fn reconcile(app: &App, forge: Forge, guid: &str) -> anyhow::Result<()> {
+    loop {
+        let Some(delivery) = app.store.get::<Delivery>(&keys::delivery(forge, guid)).await? else { return Ok(()) };
+        match delivery.record.state {
+            DeliveryState::Done { .. } => return Ok(()),
+            DeliveryState::Open { not_before: Some(time), .. } if time > app.clock.now() => return Ok(()),
+            DeliveryState::Open { .. } => {}
+        }
+        match attempt(app, &delivery).await {
+            Ok(Planned::Done) => return Ok(()),
+            Ok(Planned::Again) => {}
+            Err(PlanError::Forge(ForgeError::Transient { reason, after })) => {
+                postpone(app, &delivery, &reason, after).await?;
+                return Ok(());
+            }
+            Err(PlanError::Forge(ForgeError::Gone(reason) | ForgeError::Unusable(reason))) => {
+                finish(app, &delivery, format!("nothing started: {reason}")).await?;
+            }
+            Err(PlanError::Ours(error)) => return Err(error),
+        }
+    }
+}
+
+async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, PlanError> {
+    let Delivery { forge, event, body, .. } = &delivery.record;
+    let bytes = intake::body(app, *forge, body).await?;
+    match app.forges.read_event(*forge, event, bytes).await? {
+        Fact::Event { event, clone, installation } => planning::plan(app, delivery, *event, clone, installation).await,
+        Fact::Rerequested { repo, head, external_id, .. } => {
+            rerun::requested(app, delivery, &repo, &head, &external_id).await
+        }
+        Fact::RerequestedAll { repo, head, .. } => rerun::requested_all(app, delivery, &repo, &head).await,
+        Fact::RequestedAction { identifier, .. } => {
+            finish(app, delivery, format!("ignored: this server offers no button {identifier:?}")).await
+        }
+        Fact::Ignored { reason } => finish(app, delivery, format!("ignored: {reason}")).await,
+    }
+}
+
+/// Adds the end of a delivery to a change.
+pub fn done(change: &mut Change, delivery: &Stored<Delivery>, now: jiff::Timestamp, outcome: String) {
+    let Delivery { forge, guid, .. } = &delivery.record;
+    let state = DeliveryState::Done { at: now, outcome };
+    change.at(delivery).put(keys::delivery(*forge, guid), &Delivery { state, ..delivery.record.clone() });
+    change.delete(&keys::open_delivery(*forge, guid));
+}
+
+/// Ends a delivery that starts nothing.
+pub async fn finish(app: &App, delivery: &Stored<Delivery>, outcome: String) -> Result<Planned, PlanError> {
+    tracing::info!(guid = delivery.record.guid, outcome, "delivery done");
+    let mut change = Change::default();
+    done(&mut change, delivery, app.clock.now(), outcome);
+    app.store.commit(change).await?;
+    // A conflict shows on the next reading.
+    Ok(Planned::Again)
+}
+
+async fn postpone(app: &App, delivery: &Stored<Delivery>, reason: &str, after: Option<Duration>) -> anyhow::Result<()> {
+    let DeliveryState::Open { failures, .. } = delivery.record.state else { return Ok(()) };
+    let failures = failures + 1;
+    if failures >= MOST_FAILURES {
+        finish(app, delivery, format!("given up after {failures} attempts: {reason}")).await.map_err(|e| match e {
+            PlanError::Ours(error) => error,
+            PlanError::Forge(error) => error.into(),
+        })?;
+        return Ok(());
+    }
+    let wait = after.unwrap_or_else(|| backoff(failures));
+    tracing::warn!(guid = delivery.record.guid, reason, failures, "the forge did not answer; trying again later");
+    let not_before = Some(app.clock.now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO));
+    let state = DeliveryState::Open { failures, not_before };
+    let mut change = Change::default();
+    let Delivery { forge, guid, .. } = &delivery.record;
+    change.at(delivery).put(keys::delivery(*forge, guid), &Delivery { state, ..delivery.record.clone() });
+    app.store.commit(change).await?;
+    Ok(())
+}
+
+/// Doubles from one second to ten minutes.
+pub fn backoff(failures: u32) -> Duration {
+    Duration::from_secs((1_u64 << failures.saturating_sub(1).min(10)).min(600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_doubles_up_to_ten_minutes() {
+        let seconds: Vec<_> = [1, 2, 3, 10, 11, 50].map(|failures| backoff(failures).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 512, 600, 600]);
+    }
+}

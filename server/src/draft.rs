@@ -1,0 +1,213 @@
+//! A run and its jobs in memory, changed by decisions and then written in one commit.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::Value;
+use workflows::{
+    ids::{JobId, JobKey},
+    plan::NeedResult,
+    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobState, JobView, Snapshot, advance, need_results},
+    syntax::Workflow,
+};
+
+use crate::store::{
+    Change, Stored, keys,
+    records::{Job, JobRef, Queued, Run, RunState},
+};
+
+pub struct Draft {
+    pub run: Run,
+    /// In the order of their keys.
+    pub jobs: Vec<DraftJob>,
+    pub run_changed: bool,
+}
+
+pub struct DraftJob {
+    pub job: Job,
+    /// As it was read; none where it is new.
+    read: Option<Stored<()>>,
+    queued_since: Option<Timestamp>,
+    changed: bool,
+}
+
+impl DraftJob {
+    pub fn read(stored: Stored<Job>) -> Self {
+        let queued_since = queued_since(&stored.record);
+        let read = Some(Stored { key: stored.key, record: (), rev: stored.rev });
+        Self { job: stored.record, read, queued_since, changed: false }
+    }
+}
+
+fn queued_since(job: &Job) -> Option<Timestamp> {
+    match job.life.state {
+        JobState::Queued { since } => Some(since),
+        JobState::Waiting | JobState::Running { .. } | JobState::Completed { .. } => None,
+    }
+}
+
+impl Draft {
+    pub fn new(run: Run, jobs: Vec<DraftJob>) -> Self {
+        Self { run, jobs, run_changed: false }
+    }
+
+    /// Decides and carries out until there is nothing left to decide.
+    pub fn advance(&mut self, workflow: &Workflow, contexts: &IndexMap<String, Value>, now: Timestamp) {
+        loop {
+            let decisions = self.with_snapshot(workflow, contexts, advance);
+            if decisions.is_empty() || self.run.conclusion().is_some() {
+                return;
+            }
+            for decision in decisions {
+                self.carry_out(decision, now);
+            }
+        }
+    }
+
+    /// How the jobs that one needs directly have ended, for its `needs` context.
+    pub fn direct_needs(
+        &self,
+        workflow: &Workflow,
+        contexts: &IndexMap<String, Value>,
+        job: &JobId,
+    ) -> IndexMap<JobId, NeedResult> {
+        let all = self.with_snapshot(workflow, contexts, |snapshot| need_results(snapshot, job)).unwrap_or_default();
+        let direct: BTreeSet<&JobId> =
+            workflow.jobs.get(job).map(|job| job.needs.iter().map(|need| &need.value).collect()).unwrap_or_default();
+        all.into_iter().filter(|(need, _)| direct.contains(need)).collect()
+    }
+
+    fn with_snapshot<T>(
+        &self,
+        workflow: &Workflow,
+        contexts: &IndexMap<String, Value>,
+        ask: impl FnOnce(&Snapshot<'_>) -> T,
+    ) -> T {
+        let none = IndexMap::new();
+        let jobs: Vec<JobView<'_>> = self
+            .jobs
+            .iter()
+            .map(|DraftJob { job, .. }| JobView {
+                planned: &job.planned,
+                life: &job.life,
+                outputs: job.result.as_ref().map_or(&none, |result| &result.outputs),
+            })
+            .collect();
+        let cancel = self.run.cancel.as_ref().map(|cancel| cancel.reason.as_str());
+        ask(&Snapshot { workflow, contexts, groups: &self.run.groups, jobs: &jobs, cancel })
+    }
+
+    fn carry_out(&mut self, decision: Decision, now: Timestamp) {
+        match decision {
+            Decision::Skip { job, name } => self.set_group(job, Group::Skipped { name, at: now }),
+            Decision::Invalid { job, diagnostic } => self.set_group(job, Group::Invalid { diagnostic, at: now }),
+            Decision::Expand { job, rows } => {
+                self.set_group(job, Group::Expanded { rows: rows.len() as u32 });
+                for planned in rows {
+                    // Left by an attempt that was cut short: it may be running already.
+                    if self.jobs.iter().any(|own| own.job.planned.key == planned.key) {
+                        continue;
+                    }
+                    let id = self.job_ref(planned.key.clone());
+                    let life = JobLife::new(self.run.cancel.is_some());
+                    let job = Job { id, planned, life, steps: vec![], runner: None, result: None };
+                    self.jobs.push(DraftJob { job, read: None, queued_since: None, changed: true });
+                }
+            }
+            Decision::Offer(key) => self.apply(&key, JobEvent::Offered, now),
+            Decision::Cancel { key, reason } => self.apply(&key, JobEvent::CancelAsked(reason), now),
+            Decision::Conclude(conclusion) => {
+                let started_at = match self.run.state {
+                    RunState::Pending { since } => since,
+                    RunState::InProgress { started_at } | RunState::Completed { started_at, .. } => started_at,
+                };
+                self.run.state = RunState::Completed { started_at, finished_at: now, conclusion };
+                self.run_changed = true;
+            }
+        }
+    }
+
+    fn job_ref(&self, key: JobKey) -> JobRef {
+        JobRef { repo: self.run.repo.clone(), run: self.run.number, attempt: self.run.attempt, key }
+    }
+
+    fn set_group(&mut self, job: JobId, group: Group) {
+        self.run.groups.insert(job, group);
+        self.run_changed = true;
+    }
+
+    fn apply(&mut self, key: &JobKey, event: JobEvent, now: Timestamp) {
+        let Some(own) = self.jobs.iter_mut().find(|own| own.job.planned.key == *key) else { return };
+        match own.job.life.clone().apply(event, now) {
+            Ok(life) => {
+                own.job.life = life;
+                own.changed = true;
+            }
+            Err(illegal) => tracing::error!(%illegal, job = own.job.id.external_id(), "a decision that cannot be"),
+        }
+    }
+
+    /// Jobs that are to be written.
+    pub fn changed_jobs(&self) -> usize {
+        self.jobs.iter().filter(|own| own.changed).count()
+    }
+
+    /// Writes the run, and up to `most` changed jobs; says whether all changes are in. The run itself
+    /// is written only with the last of its jobs, since it says how many there are.
+    pub fn write(&self, change: &mut Change, most: usize) -> bool {
+        let changed = self.jobs.iter().filter(|own| own.changed);
+        let all = self.changed_jobs() <= most;
+        for own in changed.take(most) {
+            write_job(change, own);
+        }
+        if all {
+            self.write_run(change);
+        }
+        all
+    }
+
+    fn write_run(&self, change: &mut Change) {
+        let Run { repo, number, branch, .. } = &self.run;
+        change.put(keys::run(repo, *number), &self.run);
+        if let Some(conclusion) = self.run.conclusion() {
+            change.delete(&keys::open_run(repo, *number));
+            for key in conclusion_keys(&self.run, branch, conclusion) {
+                change.mark(key);
+            }
+        }
+    }
+}
+
+/// Keys by which a concluded run is found.
+pub fn conclusion_keys(run: &Run, branch: &str, conclusion: Conclusion) -> [keys::Key; 2] {
+    [
+        keys::run_of(&run.repo, None, Some(conclusion), run.number),
+        keys::run_of(&run.repo, Some(branch), Some(conclusion), run.number),
+    ]
+}
+
+/// Keys in a commit that one job may need: check, record, queue entry put or deleted.
+pub const KEYS_PER_JOB: usize = 4;
+
+fn write_job(change: &mut Change, own: &DraftJob) {
+    let DraftJob { job, read, queued_since: was, .. } = own;
+    let key = keys::job(&job.id);
+    change.same(&key, read.as_ref()).put(key, job);
+    write_queue(change, job, *was);
+}
+
+/// Moves a job into or out of the queue, as its state says. `was`: since when it has been there.
+pub fn write_queue(change: &mut Change, job: &Job, was: Option<Timestamp>) {
+    let is = queued_since(job);
+    if was == is {
+        return;
+    }
+    if let Some(since) = was {
+        change.delete(&keys::queued(since, &job.id));
+    }
+    if let Some(since) = is {
+        let queued = Queued { job: job.id.clone(), runs_on: job.planned.runs_on.clone(), gpus: job.planned.gpus };
+        change.put(keys::queued(since, &job.id), &queued);
+    }
+}

@@ -1,0 +1,72 @@
+//! What runs have measured, as the gate compares it.
+
+use anyhow::Context;
+use workflows::{compare, evaluation::Outcomes, gate::Side, report::Ran, run::Conclusion};
+
+use super::{Failure, wording};
+use crate::{app::App, runs, store::records::Run};
+
+/// The evaluations of a commit's runs.
+#[derive(Default)]
+pub(super) struct Evidence {
+    pub(super) sides: Vec<Side>,
+    /// One for each side.
+    pub(super) ran: Vec<Ran>,
+    /// A job that ended before it could evaluate.
+    pub(super) failed_job: Option<(String, Conclusion, Option<String>)>,
+}
+
+pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
+    let mut evidence = Evidence::default();
+    for run in runs {
+        for job in runs::jobs(app, run).await? {
+            let name = job.record.planned.name;
+            let Some(result) = job.record.result else { continue };
+            if !result.conclusion.passes() && evidence.failed_job.is_none() {
+                evidence.failed_job = Some((name.clone(), result.conclusion, result.summary));
+            }
+            for evaluation in result.evaluations {
+                // Pairs are made by name: the first of a name stands for it.
+                if evidence.sides.iter().any(|side| side.name == evaluation.name) {
+                    continue;
+                }
+                let outcomes = match &evaluation.outcomes {
+                    None => None,
+                    Some(blob) => outcomes(app, &blob.digest).await?,
+                };
+                evidence.sides.push(compare::side(job.record.id.key.as_str(), &evaluation, outcomes.as_ref()));
+                evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));
+            }
+        }
+    }
+    Ok(evidence)
+}
+
+/// None where the blob is gone (retention) or unreadable: then the bounds on numbers still judge.
+async fn outcomes(app: &App, digest: &workflows::ids::Digest) -> Result<Option<Outcomes>, Failure> {
+    let Some(bytes) = app.blobs.get(digest).await.context("reading outcomes failed")? else { return Ok(None) };
+    let parsed = tokio::task::spawn_blocking(move || read(&bytes)).await.context("reading outcomes failed")?;
+    match parsed {
+        Ok(outcomes) => Ok(Some(outcomes)),
+        Err(reason) => {
+            tracing::warn!(%digest, reason, "outcomes cannot be read");
+            Ok(None)
+        }
+    }
+}
+
+/// Largest outcomes file that is read: a hostile runner might compress much into little.
+const MOST_BYTES: u64 = 512 * 1024 * 1024;
+
+fn read(bytes: &[u8]) -> Result<Outcomes, String> {
+    use std::io::Read;
+    const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+    let mut text = String::new();
+    let read = match bytes.starts_with(&ZSTD_MAGIC) {
+        true => zstd::stream::read::Decoder::new(bytes)
+            .and_then(|decoder| decoder.take(MOST_BYTES).read_to_string(&mut text)),
+        false => (&mut &*bytes).take(MOST_BYTES).read_to_string(&mut text),
+    };
+    read.map_err(|error| error.to_string())?;
+    Outcomes::parse(&text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,243 @@
+//! The check run `assay/gate` of a head commit: exactly one, and it always concludes.
+//!
+//! It waits until every run of the commit has ended, and those of the base too; then it compares what
+//! they measured by the base's policy, or says why there was nothing to compare.
+
+mod evidence;
+mod policy;
+mod wording;
+
+use workflows::{
+    gate::{Policy, Verdict, judge},
+    ids::{RepoName, Sha},
+    report::{CheckOutput, NothingJudged},
+    run::Conclusion,
+};
+
+use self::{
+    evidence::Evidence,
+    policy::PolicyFound,
+    wording::{About, Found},
+};
+use crate::{
+    app::App,
+    forge::ForgeError,
+    reconcile::Nudge,
+    store::{
+        Change, Stored,
+        engine::Direction,
+        keys,
+        records::{Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run},
+    },
+};
+
+/// Its name on the forge: what people require in their branch protection.
+pub const CHECK_NAME: &str = "assay/gate";
+
+/// What finds it again on the forge.
+pub fn external_id(sha: &Sha) -> String {
+    format!("gate/{sha}")
+}
+
+/// Head commits of one repository that may wait for one base.
+const MOST_WAITING: usize = 1000;
+
+/// Does for a head commit what can be done now. Harmless to repeat.
+pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<()> {
+    loop {
+        let key = keys::commit(repo, sha);
+        let Some(commit) = app.store.get::<HeadCommit>(&key).await? else { return Ok(()) };
+        let since = match &commit.record.gate {
+            Gate::Pending { since } => *since,
+            Gate::Concluded(_) => return crate::checks::reconcile(app, &commit).await,
+        };
+        let judged = match judge_commit(app, &commit.record).await {
+            Ok(Some(judged)) => judged,
+            Ok(None) => return crate::checks::reconcile(app, &commit).await,
+            Err(Failure::Forge(ForgeError::Transient { reason, .. })) => {
+                tracing::warn!(%repo, %sha, reason, "the gate waits for the forge");
+                return Ok(());
+            }
+            // A gate that cannot be judged must not stay open for ever.
+            Err(Failure::Forge(ForgeError::Gone(reason) | ForgeError::Unusable(reason))) => wording::unusable(&reason),
+            Err(Failure::Ours(error)) => return Err(error),
+        };
+        let report = judged.into_report(since, app.clock.now());
+        tracing::info!(%repo, %sha, conclusion = %report.conclusion, title = report.title, "gate concluded");
+        let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), ..commit.record.clone() };
+        let mut change = Change::default();
+        change.at(&commit).put(key, &record);
+        if app.store.commit(change).await? {
+            wake_waiting(app, repo, sha).await?;
+        }
+    }
+}
+
+/// Others may have waited for this commit as their base.
+async fn wake_waiting(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<()> {
+    for key in app.store.scan_keys(&keys::open_commits_of(repo), Direction::Forward, MOST_WAITING).await? {
+        if let Some(other) = keys::texts(&key).get(1).and_then(|text| text.parse::<Sha>().ok())
+            && other != *sha
+        {
+            app.nudges.nudge(Nudge::Commit { repo: repo.clone(), sha: other });
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    #[error(transparent)]
+    Ours(#[from] anyhow::Error),
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Failure::Ours(error.into())
+    }
+}
+
+/// What the gate says.
+struct Judged {
+    conclusion: Conclusion,
+    output: CheckOutput,
+    verdict: Option<Verdict>,
+    base: Option<Sha>,
+}
+
+impl Judged {
+    fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
+        let CheckOutput { title, summary, text, annotations } = self.output;
+        let text = (!text.is_empty()).then_some(text);
+        let (conclusion, verdict, base) = (self.conclusion, self.verdict, self.base);
+        GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base }
+    }
+}
+
+/// The gate's answer; none while something has not ended yet.
+async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, Failure> {
+    let Some(runs) = settled_runs(app, commit).await? else { return Ok(None) };
+    let Some(planning) = decisive(&commit.plannings) else { return Ok(None) };
+    let files: Vec<&FileOutcome> = commit.plannings.iter().flat_map(|planning| &planning.files).collect();
+    let about = About { app, commit, base: planning.base.as_ref() };
+    if let Some(invalid) = wording::invalid_files(&files) {
+        return Ok(Some(about.nothing(&invalid)));
+    }
+    if runs.is_empty() {
+        return Ok(Some(about.nothing(&wording::nothing_ran(&files))));
+    }
+    let stored = app.store.get::<Repo>(&keys::repo(&commit.repo)).await?;
+    let Some(repo) = stored.map(|repo| repo.record) else { return Ok(None) };
+
+    let head = evidence::load(app, &runs).await?;
+    let failed: Vec<&Run> = runs.iter().filter(|run| run.conclusion().is_some_and(|own| !own.passes())).collect();
+    if head.sides.is_empty()
+        && let Some(why) = why_nothing_evaluated(&failed, &head)
+    {
+        return Ok(Some(about.nothing(&why)));
+    }
+    let found = match policy::find(app, &repo, planning, &commit.sha).await? {
+        PolicyFound::Policy(found) => found,
+        PolicyFound::None { gate_on_head } => {
+            return Ok(Some(about.nothing(&NothingJudged::NoGate { gate_on_head })));
+        }
+    };
+    if head.sides.is_empty() {
+        return Ok(Some(about.nothing(&NothingJudged::NothingEvaluated)));
+    }
+    let base = match &planning.base {
+        None => None,
+        Some(base) => match base_evidence(app, &commit.repo, base, planning).await? {
+            Base::StillRunning => return Ok(None),
+            Base::NeverRan => None,
+            Base::Ran(evidence) => Some(evidence),
+        },
+    };
+    let verdict = judge_on_its_own_thread(&found, &head, base.as_ref()).await?;
+    let base = planning.base.as_ref().filter(|_| base.is_some());
+    Ok(Some(About { base, ..about }.verdict(found, verdict, &head, &failed)))
+}
+
+/// Why there is nothing to judge where something went wrong; none where nothing did.
+fn why_nothing_evaluated(failed: &[&Run], head: &Evidence) -> Option<NothingJudged> {
+    let run = failed.first()?;
+    if let Some(cancel) = failed.iter().find_map(|run| run.cancel.as_ref()) {
+        return Some(NothingJudged::Cancelled(cancel.reason.clone()));
+    }
+    let (job, conclusion, summary) = head
+        .failed_job
+        .clone()
+        .unwrap_or_else(|| (run.workflow_name.clone(), run.conclusion().unwrap_or(Conclusion::Failure), None));
+    Some(NothingJudged::JobFailed { job, conclusion, summary })
+}
+
+/// Resampling a large evaluation takes a second of one core.
+async fn judge_on_its_own_thread(found: &Found, head: &Evidence, base: Option<&Evidence>) -> Result<Verdict, Failure> {
+    let (policy, head, base): (Policy, _, _) =
+        (found.policy.clone(), head.sides.clone(), base.map(|base| base.sides.clone()));
+    let judged = tokio::task::spawn_blocking(move || judge(&policy, &head, base.as_deref())).await;
+    judged.map_err(|error| Failure::Ours(anyhow::anyhow!("judging failed: {error}")))
+}
+
+/// The event that decides what the commit is compared with: a wish to merge it, else its push.
+fn decisive(plannings: &[Planning]) -> Option<&Planning> {
+    let judged_by_base = |planning: &&Planning| matches!(planning.policy, PolicySource::Base { .. });
+    plannings.iter().rev().find(judged_by_base).or(plannings.last())
+}
+
+/// The runs of a commit, newest of each workflow file; none while one of them, or an event, is open.
+async fn settled_runs(app: &App, commit: &HeadCommit) -> Result<Option<Vec<Run>>, Failure> {
+    let mut runs: indexmap::IndexMap<String, Run> = indexmap::IndexMap::new();
+    for planning in &commit.plannings {
+        if !planning.complete {
+            return Ok(None);
+        }
+        for file in &planning.files {
+            let FileOutcome::Run { number, .. } = file else { continue };
+            let Some(run) = app.store.get::<Run>(&keys::run(&commit.repo, *number)).await? else { continue };
+            if run.record.conclusion().is_none() {
+                return Ok(None);
+            }
+            runs.insert(run.record.workflow_file.clone(), run.record);
+        }
+    }
+    Ok(Some(runs.into_values().collect()))
+}
+
+enum Base {
+    StillRunning,
+    NeverRan,
+    Ran(Evidence),
+}
+
+async fn base_evidence(app: &App, repo: &RepoName, base: &Sha, planning: &Planning) -> Result<Base, Failure> {
+    let Some(commit) = app.store.get::<HeadCommit>(&keys::commit(repo, base)).await? else {
+        return Ok(if is_base_announced(app, planning).await? { Base::StillRunning } else { Base::NeverRan });
+    };
+    match settled_runs(app, &commit.record).await? {
+        None => Ok(Base::StillRunning),
+        Some(runs) if runs.is_empty() => Ok(Base::NeverRan),
+        Some(runs) => Ok(Base::Ran(evidence::load(app, &runs).await?)),
+    }
+}
+
+/// Whether an earlier delivery, which may be the base's, was not planned yet. One that failed before
+/// may fail for long: nobody waits for it.
+async fn is_base_announced(app: &App, planning: &Planning) -> Result<bool, Failure> {
+    const MOST_LOOKED_AT: usize = 100;
+    for key in app.store.scan_keys(&keys::open_deliveries(), Direction::Forward, MOST_LOOKED_AT).await? {
+        let [forge, guid] = &keys::texts(&key)[..] else { continue };
+        let forge = if forge == "github" { workflows::ids::Forge::Github } else { workflows::ids::Forge::Local };
+        let delivery: Option<Stored<Delivery>> = app.store.get(&keys::delivery(forge, guid)).await?;
+        let fresh = |delivery: &Delivery| {
+            matches!(delivery.state, crate::store::records::DeliveryState::Open { failures: 0, .. })
+                && delivery.received_at <= planning.at
+        };
+        if delivery.is_some_and(|delivery| fresh(&delivery.record)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

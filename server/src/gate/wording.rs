@@ -1,0 +1,120 @@
+//! What `assay/gate` says: [`workflows::report`] has the words, this knows what they are about.
+
+use workflows::{
+    gate::{Policy, Verdict},
+    ids::Sha,
+    protocol::Isolation,
+    report::{self, CheckOutput, CommitRef, Context, NothingJudged, Ran, nothing_judged},
+    run::Conclusion,
+};
+
+use super::{Judged, evidence::Evidence};
+use crate::{
+    app::App,
+    store::records::{FileOutcome, HeadCommit, Run},
+};
+
+/// What a verdict, or its absence, is about.
+pub(super) struct About<'a> {
+    pub(super) app: &'a App,
+    pub(super) commit: &'a HeadCommit,
+    pub(super) base: Option<&'a Sha>,
+}
+
+impl About<'_> {
+    fn context(&self) -> Context {
+        let name = |sha: &Sha| CommitRef { name: sha.short().to_owned(), url: None };
+        Context {
+            head: name(&self.commit.sha),
+            base: self.base.map(name),
+            run_url: Some(self.app.commit_url(self.commit)),
+            ..Context::default()
+        }
+    }
+
+    pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
+        let (conclusion, output) = nothing_judged(why, &self.context());
+        Judged { conclusion, output, verdict: None, base: None }
+    }
+
+    pub(super) fn verdict(&self, found: Found, verdict: Verdict, head: &Evidence, failed: &[&Run]) -> Judged {
+        let Found { policy, file, changed } = found;
+        let mut context = Context { policy_file: Some(file), gate_changed: changed, ..self.context() };
+        context.ran = head.ran.clone();
+        for run in failed {
+            let word = run.conclusion().map_or("not ended", Conclusion::as_str);
+            context.notes.push(format!("Run #{} ({}) ended with {word}.", run.number, run.workflow_name));
+        }
+        let mut output = report::check_run(&verdict, &context);
+        let mut conclusion = report::conclusion(&verdict, &policy.defaults);
+        if let Some(run) = failed.first()
+            && conclusion.passes()
+        {
+            conclusion = Conclusion::Failure;
+            output.title = format!("Run #{} did not pass; of what it evaluated: {}", run.number, output.title);
+        }
+        Judged { conclusion, output, verdict: Some(verdict), base: self.base.cloned() }
+    }
+}
+
+/// The policy that judges, and where it stands.
+pub(super) struct Found {
+    pub(super) policy: Policy,
+    pub(super) file: String,
+    /// The change under judgement has another one.
+    pub(super) changed: bool,
+}
+
+/// Mistakes in workflow files; none where there are none.
+pub(super) fn invalid_files(files: &[&FileOutcome]) -> Option<NothingJudged> {
+    let mut found = Vec::new();
+    for file in files {
+        match file {
+            FileOutcome::Invalid { diagnostics, .. } => found.extend(diagnostics.iter().cloned()),
+            FileOutcome::Run { .. } | FileOutcome::NotSubscribed { .. } | FileOutcome::Filtered { .. } => {}
+        }
+    }
+    (!found.is_empty()).then_some(NothingJudged::InvalidWorkflow(found))
+}
+
+/// Why no workflow ran.
+pub(super) fn nothing_ran(files: &[&FileOutcome]) -> NothingJudged {
+    let reason = |outcome: &&FileOutcome| match outcome {
+        FileOutcome::NotSubscribed { file } => Some((file.clone(), "not started by this event".to_owned())),
+        FileOutcome::Filtered { file, reason } => Some((file.clone(), reason.clone())),
+        FileOutcome::Run { .. } | FileOutcome::Invalid { .. } => None,
+    };
+    NothingJudged::NoWorkflowMatched(files.iter().filter_map(reason).collect())
+}
+
+/// What the forge gave us cannot be used.
+pub(super) fn unusable(reason: &str) -> Judged {
+    let output = CheckOutput {
+        title: "The commit cannot be judged".to_owned(),
+        summary: reason.to_owned(),
+        text: String::new(),
+        annotations: vec![],
+    };
+    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None }
+}
+
+/// Where an evaluation ran, for people.
+pub(super) fn ran(job: &str, evaluation: &workflows::evaluation::Evaluation, isolation: Isolation) -> Ran {
+    let isolation = match isolation {
+        Isolation::Bubblewrap => "bubblewrap",
+        Isolation::None => "not isolated",
+    };
+    Ran {
+        evaluation: evaluation.name.clone(),
+        job: job.to_owned(),
+        device: evaluation.provider.device.clone(),
+        provider: evaluation.provider.requested.clone(),
+        runtime: evaluation.provider.version.clone(),
+        isolation: isolation.to_owned(),
+        model: evaluation.model.path.clone(),
+        dataset: evaluation.dataset.path.clone(),
+        n: evaluation.n,
+        head_outcomes: None,
+        base_outcomes: None,
+    }
+}

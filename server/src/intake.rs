@@ -1,0 +1,110 @@
+//! Accepting a delivery: one durable commit, and a nudge. Understanding it comes later, in
+//! [`crate::deliveries`].
+
+use anyhow::Context;
+use bytes::Bytes;
+use workflows::{evaluation::BlobRef, ids::Digest, ids::Forge};
+
+use crate::{
+    app::App,
+    digest::digest,
+    reconcile::Nudge,
+    store::{
+        Change, keys,
+        records::{Delivery, DeliveryState},
+    },
+};
+
+/// A body beyond this is kept as a blob; the rest of a value is for what else belongs to it.
+const INLINE_BODY_BYTES: usize = 48 * 1024;
+
+/// First byte of a kept body: the body follows, or a [`BlobRef`] to it.
+const INLINE: u8 = 0;
+const BLOB: u8 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    New,
+    /// Recorded, and known to be nothing that we act on.
+    Ignored,
+    /// It was here before, under this id or with this very body.
+    Duplicate,
+}
+
+/// Events that can mean something. Everything else is recorded and ignored.
+fn is_known(forge: Forge, event: &str) -> bool {
+    match forge {
+        Forge::Local => event == "push",
+        Forge::Github => matches!(
+            event,
+            "push"
+                | "pull_request"
+                | "merge_group"
+                | "check_run"
+                | "check_suite"
+                | "workflow_dispatch"
+                | "repository_dispatch"
+        ),
+    }
+}
+
+/// Records a delivery. Durable when it returns.
+pub async fn accept(app: &App, forge: Forge, event: &str, guid: &str, body: Bytes) -> anyhow::Result<Accepted> {
+    let known = is_known(forge, event);
+    let now = app.clock.now();
+    let body_digest = digest(&body);
+    let state = match known {
+        true => DeliveryState::Open { failures: 0, not_before: None },
+        false => DeliveryState::Done { at: now, outcome: format!("ignored: event {event:?} starts nothing") },
+    };
+    let delivery = Delivery {
+        forge,
+        guid: guid.to_owned(),
+        event: event.to_owned(),
+        received_at: now,
+        body: body_digest.clone(),
+        state,
+    };
+    let delivery_key = keys::delivery(forge, guid);
+    let body_key = keys::body(forge, &body_digest);
+    let mut change = Change::default();
+    // The id is outside the signature: a replay may carry a new one, but not a new body.
+    change.absent(&delivery_key).absent(&body_key).put(delivery_key, &delivery);
+    change.put_raw(body_key, kept_body(app, &body).await?);
+    if known {
+        change.mark(keys::open_delivery(forge, guid));
+    }
+    if !app.store.commit(change).await? {
+        return Ok(Accepted::Duplicate);
+    }
+    if !known {
+        return Ok(Accepted::Ignored);
+    }
+    app.nudges.nudge(Nudge::Delivery { forge, guid: guid.to_owned() });
+    Ok(Accepted::New)
+}
+
+async fn kept_body(app: &App, body: &Bytes) -> anyhow::Result<Vec<u8>> {
+    let mut kept = Vec::with_capacity(body.len().min(INLINE_BODY_BYTES) + 1);
+    if body.len() <= INLINE_BODY_BYTES {
+        kept.push(INLINE);
+        kept.extend_from_slice(body);
+    } else {
+        kept.push(BLOB);
+        serde_json::to_writer(&mut kept, &app.blobs.put(body.clone()).await?)?;
+    }
+    Ok(kept)
+}
+
+/// The body of an accepted delivery.
+pub async fn body(app: &App, forge: Forge, digest: &Digest) -> anyhow::Result<Bytes> {
+    let mut kept = app.store.get_raw(&keys::body(forge, digest)).await?.context("a delivery's body is missing")?;
+    match kept.first() {
+        Some(&INLINE) => Ok(Bytes::from(kept.split_off(1))),
+        Some(&BLOB) => {
+            let blob: BlobRef = serde_json::from_slice(&kept[1..]).context("a delivery's body cannot be found")?;
+            app.blobs.get(&blob.digest).await?.context("the blob of a delivery's body is missing")
+        }
+        Some(_) | None => anyhow::bail!("a delivery's body cannot be read"),
+    }
+}

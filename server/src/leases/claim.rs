@@ -1,0 +1,151 @@
+use std::ops::Bound;
+
+use anyhow::Context;
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use rand::RngExt;
+use serde_json::Value;
+use workflows::{
+    event::EventKind,
+    protocol::{Claim, ClaimRequest, JobSpec, Lease},
+    run::{Conclusion, JobEvent, JobState},
+};
+
+use crate::{
+    app::App,
+    runs, schedule,
+    store::{
+        Change, Stored,
+        engine::Direction,
+        keys,
+        records::{self, Job, Queued, Repo, Run, Runner},
+    },
+};
+
+/// Queue entries read at once.
+const PAGE: usize = 64;
+
+/// Gives the runner the oldest job that fits it; none where there is none.
+pub async fn claim(app: &App, request: &ClaimRequest) -> anyhow::Result<Option<Claim>> {
+    let queue = keys::queue();
+    let mut from = Bound::Included(queue.as_bytes().to_vec());
+    loop {
+        let range = (from, Bound::Excluded(queue.after_prefix()));
+        let page = app.store.scan_range::<Queued>(range, Direction::Forward, PAGE).await?;
+        for queued in page.iter().filter(|queued| schedule::fits(&queued.record, request)) {
+            match take(app, request, queued).await {
+                Ok(Some(claim)) => return Ok(Some(claim)),
+                Ok(None) => {}
+                // One job that cannot be handed out must not keep runners from the others.
+                Err(error) => {
+                    let job = queued.record.job.external_id();
+                    tracing::error!(job, error = format!("{error:#}"), "a job cannot be handed out");
+                }
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => from = Bound::Excluded(last.key.clone()),
+            Some(_) | None => return Ok(None),
+        }
+    }
+}
+
+/// Takes one job; none where somebody else was faster.
+async fn take(app: &App, request: &ClaimRequest, queued: &Stored<Queued>) -> anyhow::Result<Option<Claim>> {
+    let id = &queued.record.job;
+    let job_key = keys::job(id);
+    let job = app.store.get::<Job>(&job_key).await?;
+    let Some(job) = job.filter(|job| matches!(job.record.life.state, JobState::Queued { .. })) else {
+        let mut change = Change::default();
+        change.at(queued).delete_stored(queued);
+        app.store.commit(change).await?;
+        return Ok(None);
+    };
+    let run = app.store.get::<Run>(&keys::run(&id.repo, id.run)).await?.context("the job's run is missing")?.record;
+    let spec = spec(app, &run, &job.record).await?;
+
+    let now = app.store.now().await?;
+    let claimed = JobEvent::Claimed { runner: request.runner.name.clone() };
+    let life = job.record.life.clone().apply(claimed, app.clock.now())?;
+    let ttl = app.config.lease_ttl_s;
+    let lease = records::Lease {
+        id: hex::encode(rand::rng().random::<[u8; 16]>()),
+        job: id.clone(),
+        token: life.token,
+        runner: request.runner.name.clone(),
+        gpus: schedule::gpus(&queued.record, request),
+        expires_at: now + SignedDuration::from_secs(ttl.into()),
+        ttl_s: ttl,
+    };
+    let runner = Some(Box::new(request.runner.clone()));
+    let record = Job { life, runner, steps: vec![], ..job.record.clone() };
+    let mut change = Change::default();
+    change.at(queued).delete_stored(queued).at(&job).put(job_key, &record).put(keys::lease(&lease.id), &lease);
+    let seen = Runner { facts: request.runner.clone(), seen_at: now };
+    change.put(keys::runner(&request.runner.name), &seen);
+    if !app.store.commit(change).await? {
+        return Ok(None);
+    }
+    tracing::info!(job = id.external_id(), runner = lease.runner, "job claimed");
+    let records::Lease { id, token, expires_at, ttl_s, gpus, .. } = lease;
+    Ok(Some(Claim { lease: Lease { id, token, expires_at, ttl_s, gpus }, job: spec }))
+}
+
+/// Everything that the runner needs to know of the job.
+async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
+    let workflow = runs::workflow(app, run).await?;
+    let written = workflow.jobs.get(&job.planned.id).context("the job is not in its workflow")?.clone();
+    let mut contexts = runs::contexts(app, run, &workflow).await?;
+    let mut needs = IndexMap::new();
+    if !written.needs.is_empty() {
+        let draft = runs::load(app, run.clone()).await?;
+        for (need, result) in draft.direct_needs(&workflow, &contexts, &job.planned.id) {
+            let word = result_word(result.result);
+            needs.insert(need.to_string(), serde_json::json!({ "result": word, "outputs": result.outputs }));
+        }
+    }
+    let object = |entries: &IndexMap<String, Value>| entries.clone().into_iter().collect::<serde_json::Map<_, _>>();
+    contexts.insert("needs".to_owned(), Value::Object(needs.into_iter().collect()));
+    contexts.insert("matrix".to_owned(), Value::Object(object(&job.planned.matrix)));
+    contexts.insert("strategy".to_owned(), Value::Object(object(&job.planned.strategy)));
+    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(&workflow);
+    let repo = app.store.get::<Repo>(&keys::repo(&run.repo)).await?.context("the job's repository is missing")?;
+    Ok(JobSpec {
+        repo: run.repo.clone(),
+        run_number: run.number,
+        attempt: run.attempt,
+        key: job.planned.key.clone(),
+        name: job.planned.name.clone(),
+        checkout: app.forges.checkout(&repo.record, &run.event.kind).await?,
+        job: written,
+        workflow_env,
+        workflow_defaults,
+        contexts,
+        secrets: std::collections::BTreeMap::new(),
+        timeout_minutes: job.planned.timeout_minutes,
+        workflow_file: run.workflow_file.clone(),
+        trusted: is_trusted(&run.event.kind),
+    })
+}
+
+/// `needs.<id>.result` knows four words.
+fn result_word(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Success | Conclusion::Neutral => "success",
+        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
+        Conclusion::Cancelled => "cancelled",
+        Conclusion::Skipped => "skipped",
+    }
+}
+
+/// Whether whoever pushed the commit may write to the repository.
+fn is_trusted(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::PullRequest { from_fork, .. } => !from_fork,
+        EventKind::Push { .. }
+        | EventKind::MergeGroup { .. }
+        | EventKind::WorkflowDispatch { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => true,
+    }
+}

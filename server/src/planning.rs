@@ -1,0 +1,326 @@
+//! From an event to runs: which workflow files of the commit does it start?
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::Value;
+use workflows::{
+    event::{Event, EventKind},
+    ids::{JobId, Sha},
+    plan::{self, Selection},
+    run::{Conclusion, Group},
+    syntax::{RefFilters, Workflow},
+};
+
+use crate::{
+    app::App,
+    deliveries::{self, PlanError, Planned},
+    digest::digest,
+    draft::{Draft, conclusion_keys},
+    forge::WorkflowFile,
+    reconcile::Nudge,
+    runs,
+    store::{
+        Change, Stored, keys,
+        records::{Delivery, FileOutcome, Gate, HeadCommit, Planning, PolicySource, Repo, Run, RunState, Text},
+    },
+    workflow_cache::Parsed,
+};
+
+/// Keys that a planned file may need beside its jobs.
+const KEYS_PER_FILE: usize = 6;
+
+/// Keys of the records around the files: repository, commit, delivery, each checked and written.
+const KEYS_AROUND: usize = 9;
+
+/// Jobs that a new run may bring into the commit that makes it; more are written by its reconciliation.
+const FIRST_JOBS: usize = 16;
+
+/// Plans an event. Each call plans as many files as fit into one commit, and the last one ends the
+/// delivery: whatever was planned before a crash is not planned again.
+pub async fn plan(
+    app: &App,
+    delivery: &Stored<Delivery>,
+    event: Event,
+    clone: String,
+    installation: Option<u64>,
+) -> Result<Planned, PlanError> {
+    let now = app.clock.now();
+    let repo_key = keys::repo(&event.repo);
+    let repo = app.store.get::<Repo>(&repo_key).await?;
+    let mut repo_record = Repo {
+        name: event.repo.clone(),
+        forge: event.forge,
+        clone,
+        default_branch: event.default_branch.clone(),
+        installation,
+        last_run: repo.as_ref().map_or(0, |repo| repo.record.last_run),
+        active_at: now,
+    };
+    let head = event.kind.head().clone();
+    let commit_key = keys::commit(&event.repo, &head);
+    let commit = app.store.get::<HeadCommit>(&commit_key).await?;
+    let mut commit_record = match &commit {
+        Some(commit) => commit.record.clone(),
+        None => HeadCommit {
+            repo: event.repo.clone(),
+            sha: head.clone(),
+            plannings: vec![],
+            gate: Gate::Pending { since: now },
+        },
+    };
+    let delivery_name = format!("{}/{}", delivery.record.forge, delivery.record.guid);
+    let index = match commit_record.plannings.iter().position(|planning| planning.delivery == delivery_name) {
+        Some(index) => index,
+        None => {
+            commit_record.plannings.push(begin(app, &repo_record, &event, delivery_name, now).await?);
+            commit_record.plannings.len() - 1
+        }
+    };
+    let mut planning = commit_record.plannings[index].clone();
+
+    let source = source(&event, planning.base.as_ref());
+    let files = app.forges.workflow_files(&repo_record, source).await?;
+    let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
+    let mut change = Change::default();
+    let mut nudges = Vec::new();
+    let mut complete = true;
+    for file in files.iter().skip(planning.files.len()) {
+        if change.room() < KEYS_AROUND + KEYS_PER_FILE + FIRST_JOBS * crate::draft::KEYS_PER_JOB / 2 {
+            complete = false;
+            break;
+        }
+        if let Some(known) = known_as_broken(&commit_record, &file.path) {
+            planning.files.push(known);
+            continue;
+        }
+        let scene = Scene { app, event: &event, delivery: &delivery.record, now };
+        let outcome = scene.plan_file(file, changed.as_deref(), &mut repo_record.last_run, &mut change);
+        if let FileOutcome::Run { .. } | FileOutcome::Invalid { .. } = &outcome {
+            // Something new is judged for this commit, whatever was concluded before.
+            commit_record.gate = Gate::Pending { since: now };
+        }
+        if let FileOutcome::Run { number, .. } = &outcome {
+            nudges.push(Nudge::Run { repo: event.repo.clone(), number: *number });
+        }
+        planning.files.push(outcome);
+    }
+    let summary = summary(&planning.files);
+    planning.complete = complete;
+    commit_record.plannings[index] = planning;
+    change.same(&repo_key, repo.as_ref()).put(repo_key, &repo_record);
+    change.same(&commit_key, commit.as_ref()).put(commit_key, &commit_record);
+    change.mark(keys::open_commit(&event.repo, &head));
+    if complete {
+        deliveries::done(&mut change, delivery, now, summary);
+    }
+    if !app.store.commit(change).await? {
+        return Ok(Planned::Again);
+    }
+    nudges.into_iter().for_each(|nudge| app.nudges.nudge(nudge));
+    if !complete {
+        return Ok(Planned::Again);
+    }
+    app.nudges.nudge(Nudge::Commit { repo: event.repo.clone(), sha: head });
+    Ok(Planned::Done)
+}
+
+/// One file at one commit is wrong for every event: it is said once.
+fn known_as_broken(commit: &HeadCommit, path: &str) -> Option<FileOutcome> {
+    let outcomes = commit.plannings.iter().flat_map(|planning| &planning.files);
+    let broken = |outcome: &&FileOutcome| matches!(outcome, FileOutcome::Invalid { file, .. } if file == path);
+    outcomes.filter(broken).next().cloned()
+}
+
+/// What an event is compared with, and whose policy judges it.
+async fn begin(app: &App, repo: &Repo, event: &Event, delivery: String, now: Timestamp) -> Result<Planning, PlanError> {
+    let (base, policy) = match &event.kind {
+        EventKind::PullRequest { head, base, .. } | EventKind::MergeGroup { head, base, .. } => {
+            let base = app.forges.merge_base(repo, base, head).await?;
+            let policy = base.clone().map_or(PolicySource::Head, |sha| PolicySource::Base { sha });
+            (base, policy)
+        }
+        EventKind::Push { before, head, .. } => {
+            (app.forges.before(repo, before.as_ref(), head).await?, PolicySource::Head)
+        }
+        EventKind::WorkflowDispatch { head, .. }
+        | EventKind::RepositoryDispatch { head, .. }
+        | EventKind::Schedule { head, .. } => (app.forges.before(repo, None, head).await?, PolicySource::Head),
+    };
+    Ok(Planning {
+        delivery,
+        event: event.kind.name().to_owned(),
+        at: now,
+        base,
+        policy,
+        files: vec![],
+        complete: false,
+    })
+}
+
+/// Whose workflow files are run: of a fork's change the base's, since its author may not be trusted.
+fn source<'a>(event: &'a Event, base: Option<&'a Sha>) -> &'a Sha {
+    match &event.kind {
+        EventKind::PullRequest { from_fork: true, base: tip, .. } => base.unwrap_or(tip),
+        EventKind::PullRequest { head, .. }
+        | EventKind::Push { head, .. }
+        | EventKind::MergeGroup { head, .. }
+        | EventKind::WorkflowDispatch { head, .. }
+        | EventKind::RepositoryDispatch { head, .. }
+        | EventKind::Schedule { head, .. } => head,
+    }
+}
+
+/// Asked of the forge only where some filter needs it. None: unknown, and every path filter matches.
+async fn changed_paths(
+    app: &App,
+    repo: &Repo,
+    event: &Event,
+    base: Option<&Sha>,
+    files: &[WorkflowFile],
+) -> Result<Option<Vec<String>>, PlanError> {
+    let filters = |filters: Option<&RefFilters>| {
+        filters.is_some_and(|filters| filters.paths.is_some() || filters.paths_ignore.is_some())
+    };
+    let wanted = files.iter().any(|file| {
+        let parsed = app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text);
+        parsed.workflow.is_some_and(|workflow| {
+            filters(workflow.on.push.as_ref())
+                || filters(workflow.on.pull_request.as_ref().map(|trigger| &trigger.filters))
+        })
+    });
+    match wanted {
+        true => Ok(app.forges.changed_paths(repo, base, event.kind.head()).await?),
+        false => Ok(None),
+    }
+}
+
+fn summary(files: &[FileOutcome]) -> String {
+    let mut runs: Vec<String> = Vec::new();
+    for file in files {
+        match file {
+            FileOutcome::Run { number, .. } | FileOutcome::Invalid { number, .. } => runs.push(format!("#{number}")),
+            FileOutcome::NotSubscribed { .. } | FileOutcome::Filtered { .. } => {}
+        }
+    }
+    match runs.is_empty() {
+        true => format!("none of {} workflow files wants it", files.len()),
+        false => format!("runs {}", runs.join(", ")),
+    }
+}
+
+/// What is the same for every file of an event.
+struct Scene<'a> {
+    app: &'a App,
+    event: &'a Event,
+    delivery: &'a Delivery,
+    now: Timestamp,
+}
+
+impl Scene<'_> {
+    fn plan_file(
+        &self,
+        file: &WorkflowFile,
+        changed: Option<&[String]>,
+        last_run: &mut u64,
+        change: &mut Change,
+    ) -> FileOutcome {
+        let text = digest(file.text.as_bytes());
+        let parsed = self.app.workflows.parse(&file.path, &text, &file.text);
+        let Some(workflow) = parsed.valid() else {
+            *last_run += 1;
+            let run = self.broken(file, &text, &parsed, *last_run);
+            put_new(change, &run);
+            let conclusion = run.conclusion().unwrap_or(Conclusion::Failure);
+            conclusion_keys(&run, &run.branch, conclusion).into_iter().for_each(|key| _ = change.mark(key));
+            let diagnostics = run.problems;
+            return FileOutcome::Invalid { file: file.path.clone(), number: *last_run, diagnostics };
+        };
+        match plan::select(workflow, self.event, changed) {
+            Selection::NotSubscribed => FileOutcome::NotSubscribed { file: file.path.clone() },
+            Selection::Filtered(reason) => FileOutcome::Filtered { file: file.path.clone(), reason },
+            Selection::Runs => {
+                *last_run += 1;
+                let run = self.run(file, text.clone(), workflow, *last_run);
+                change.put(keys::text(&text), &Text { text: file.text.clone() });
+                self.start(run, workflow, change);
+                FileOutcome::Run { file: file.path.clone(), number: *last_run }
+            }
+        }
+    }
+
+    /// The run with as many of its first jobs as fit beside it.
+    fn start(&self, run: Run, workflow: &Workflow, change: &mut Change) {
+        put_new(change, &run);
+        change.mark(keys::open_run(&run.repo, run.number));
+        if run.group.is_some() {
+            return;
+        }
+        let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
+        let mut draft = Draft::new(run, vec![]);
+        draft.advance(workflow, &contexts, self.now);
+        if draft.run.conclusion().is_none() && draft.changed_jobs() <= FIRST_JOBS {
+            // The same key twice in a commit is refused: the second put replaces the first.
+            change.unput(&keys::run(&draft.run.repo, draft.run.number));
+            draft.write(change, FIRST_JOBS);
+        }
+    }
+
+    fn run(&self, file: &WorkflowFile, text: workflows::ids::Digest, workflow: &Workflow, number: u64) -> Run {
+        let groups: IndexMap<JobId, Group> = workflow.jobs.keys().map(|job| (job.clone(), Group::Waiting)).collect();
+        let mut run = Run {
+            repo: self.event.repo.clone(),
+            number,
+            attempt: 1,
+            event: Event { payload: Value::Null, ..self.event.clone() },
+            body: self.delivery.body.clone(),
+            workflow_file: file.path.clone(),
+            workflow_name: workflow.display_name().to_owned(),
+            workflow: text,
+            head: self.event.kind.head().clone(),
+            branch: self.event.branch().to_owned(),
+            title: self.event.title().to_owned(),
+            created_at: self.now,
+            state: RunState::InProgress { started_at: self.now },
+            cancel: None,
+            group: None,
+            groups,
+            problems: vec![],
+        };
+        let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
+        crate::concurrency::assign(&mut run, workflow, &contexts, self.now);
+        run
+    }
+
+    /// The run of a file that cannot be run: in the history, with what is wrong.
+    fn broken(&self, file: &WorkflowFile, text: &workflows::ids::Digest, parsed: &Parsed, number: u64) -> Run {
+        let name = parsed.workflow.as_ref().map_or(file.path.as_str(), |workflow| workflow.display_name());
+        let conclusion = Conclusion::Failure;
+        Run {
+            repo: self.event.repo.clone(),
+            number,
+            attempt: 1,
+            event: Event { payload: Value::Null, ..self.event.clone() },
+            body: self.delivery.body.clone(),
+            workflow_file: file.path.clone(),
+            workflow_name: name.to_owned(),
+            workflow: text.clone(),
+            head: self.event.kind.head().clone(),
+            branch: self.event.branch().to_owned(),
+            title: self.event.title().to_owned(),
+            created_at: self.now,
+            state: RunState::Completed { started_at: self.now, finished_at: self.now, conclusion },
+            cancel: None,
+            group: None,
+            groups: IndexMap::new(),
+            problems: parsed.diagnostics.iter().take(MOST_PROBLEMS).cloned().collect(),
+        }
+    }
+}
+
+/// Remarks on one file that are kept; a file with more has one mistake at its root.
+const MOST_PROBLEMS: usize = 100;
+
+fn put_new(change: &mut Change, run: &Run) {
+    change.put(keys::run(&run.repo, run.number), run);
+    change.mark(keys::run_of(&run.repo, Some(&run.branch), None, run.number));
+}

@@ -1,0 +1,101 @@
+//! What jobs leave behind: logs, artifacts, outcomes.
+
+use actix_web::web;
+use bytes::Bytes;
+use futures_util::Stream;
+use workflows::{
+    ids::{ArtifactName, Digest},
+    protocol::Refusal,
+};
+
+use crate::{
+    app::App,
+    blobs::{Appended, BlobError},
+    leases::LeaseError,
+    store::{
+        Change,
+        engine::Direction,
+        keys,
+        records::{Artifact, JobRef, Lease},
+    },
+};
+
+/// Largest artifact, and largest file of outcomes.
+const MOST_BLOB_BYTES: u64 = 16 * 1024 * 1024 * 1024;
+
+/// Artifacts of one run.
+const MOST_ARTIFACTS: usize = 1000;
+
+/// The log of one lease: a job that is offered again begins a new one.
+pub fn log_name(job: &JobRef, token: u64) -> String {
+    format!("{}/{token}", job.external_id())
+}
+
+/// Appends to the lease's log; says its length.
+pub async fn append_log(app: &App, lease: &Lease, offset: u64, bytes: Bytes) -> Result<u64, LeaseError> {
+    let name = log_name(&lease.job, lease.token);
+    match app.logs.append(&name, offset, &bytes).await.map_err(anyhow::Error::from)? {
+        Appended::Length(length) => Ok(length),
+        Appended::Gap { length } => Err(LeaseError::Refused(Refusal::LogGap { length })),
+    }
+}
+
+/// Artifacts of the run that a job belongs to.
+pub async fn artifacts(app: &App, job: &JobRef) -> anyhow::Result<Vec<Artifact>> {
+    let prefix = keys::artifacts(&job.repo, job.run);
+    let artifacts = app.store.scan::<Artifact>(&prefix, Direction::Forward, MOST_ARTIFACTS).await?;
+    Ok(artifacts.into_iter().map(|artifact| artifact.record).collect())
+}
+
+/// Stores an artifact; one of the same name is replaced.
+pub async fn put_artifact(
+    app: &App,
+    lease: &Lease,
+    name: &ArtifactName,
+    payload: web::Payload,
+) -> Result<(), LeaseError> {
+    let blob = app.blobs.put_stream(payload, MOST_BLOB_BYTES).await.map_err(refused)?;
+    let artifact = Artifact {
+        name: name.to_string(),
+        job: lease.job.key.clone(),
+        digest: blob.digest,
+        bytes: blob.bytes,
+        at: app.clock.now(),
+    };
+    let mut change = Change::default();
+    change.put(keys::artifact(&lease.job.repo, lease.job.run, name.as_str()), &artifact);
+    app.store.commit(change).await?;
+    Ok(())
+}
+
+pub async fn get_artifact(
+    app: &App,
+    job: &JobRef,
+    name: &ArtifactName,
+) -> anyhow::Result<Option<impl Stream<Item = Result<Bytes, BlobError>> + use<>>> {
+    let key = keys::artifact(&job.repo, job.run, name.as_str());
+    let Some(artifact) = app.store.get::<Artifact>(&key).await? else { return Ok(None) };
+    Ok(app.blobs.get_stream(&artifact.record.digest).await?)
+}
+
+/// Stores a blob, if it is what its digest says.
+pub async fn put_blob(app: &App, digest: &Digest, payload: web::Payload) -> Result<(), LeaseError> {
+    let blob = app.blobs.put_stream(payload, MOST_BLOB_BYTES).await.map_err(refused)?;
+    if blob.digest != *digest {
+        let message = format!("the body is not the blob {digest}");
+        return Err(LeaseError::Refused(Refusal::Invalid { message }));
+    }
+    Ok(())
+}
+
+/// What of a failed upload is the sender's own.
+fn refused(error: BlobError) -> LeaseError {
+    match error {
+        BlobError::TooLarge { .. } | BlobError::BrokenOff(_) => {
+            LeaseError::Refused(Refusal::Invalid { message: error.to_string() })
+        }
+        BlobError::Io(_) | BlobError::Store(_) | BlobError::DiskFull { .. } | BlobError::Damaged { .. } => {
+            LeaseError::Ours(error.into())
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One run, brought as far as it can go.
+
+use anyhow::Context;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use workflows::{
+    event::EventKind,
+    ids::{Digest, RepoName},
+    plan,
+    syntax::Workflow,
+};
+
+use crate::{
+    app::App,
+    draft::{Draft, DraftJob, KEYS_PER_JOB},
+    intake,
+    reconcile::Nudge,
+    store::{
+        Change, Stored,
+        engine::Direction,
+        keys,
+        records::{Job, Run, RunState, Text},
+    },
+    workflow_cache::Parsed,
+};
+
+/// Most jobs of one run: 256 rows of each of the largest sensible number of jobs.
+const MOST_JOBS: usize = 16 * 1024;
+
+/// Does for a run what can be done now. Harmless to repeat.
+pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Result<()> {
+    loop {
+        let Some(stored) = app.store.get::<Run>(&keys::run(repo, number)).await? else { return Ok(()) };
+        match stored.record.state {
+            RunState::Completed { .. } => return Ok(()),
+            RunState::Pending { .. } => {
+                if !crate::concurrency::enter(app, &stored).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            RunState::InProgress { .. } => {}
+        }
+        let workflow = workflow(app, &stored.record).await?;
+        let mut draft = load(app, stored.record.clone()).await?;
+        let contexts = contexts(app, &draft.run, &workflow).await?;
+        draft.advance(&workflow, &contexts, app.clock.now());
+        if draft.changed_jobs() == 0 && !draft.run_changed {
+            return Ok(());
+        }
+        if write(app, &stored, &draft).await? && draft.run.conclusion().is_some() {
+            return concluded(app, &draft.run).await;
+        }
+    }
+}
+
+/// Writes a draft, in as many commits as it takes; false where there is more to do or something
+/// changed under us.
+async fn write(app: &App, read: &Stored<Run>, draft: &Draft) -> anyhow::Result<bool> {
+    let mut change = Change::default();
+    change.at(read);
+    let most = (change.room() - KEYS_PER_JOB) / KEYS_PER_JOB;
+    let all = draft.write(&mut change, most);
+    Ok(app.store.commit(change).await? && all)
+}
+
+async fn concluded(app: &App, run: &Run) -> anyhow::Result<()> {
+    tracing::info!(repo = %run.repo, run = run.number, conclusion = ?run.conclusion(), "run concluded");
+    crate::concurrency::leave(app, run).await?;
+    app.nudges.nudge(Nudge::Commit { repo: run.repo.clone(), sha: run.head.clone() });
+    Ok(())
+}
+
+/// The run with the jobs of its present attempt.
+pub async fn load(app: &App, run: Run) -> anyhow::Result<Draft> {
+    let jobs = jobs(app, &run).await?;
+    Ok(Draft::new(run, jobs.into_iter().map(DraftJob::read).collect()))
+}
+
+/// Jobs of the run's present attempt.
+pub async fn jobs(app: &App, run: &Run) -> anyhow::Result<Vec<Stored<Job>>> {
+    let prefix = keys::jobs(&run.repo, run.number, run.attempt);
+    Ok(app.store.scan(&prefix, Direction::Forward, MOST_JOBS).await?)
+}
+
+/// The run's workflow, as it was when the run was planned.
+pub async fn workflow(app: &App, run: &Run) -> anyhow::Result<std::sync::Arc<Workflow>> {
+    let parsed = parsed(app, &run.workflow_file, &run.workflow).await?;
+    parsed.workflow.with_context(|| format!("{} of run {} cannot be read any more", run.workflow_file, run.number))
+}
+
+async fn parsed(app: &App, file: &str, digest: &Digest) -> anyhow::Result<Parsed> {
+    if let Some(parsed) = app.workflows.get(file, digest) {
+        return Ok(parsed);
+    }
+    let text = app.store.get::<Text>(&keys::text(digest)).await?.context("a workflow's text is missing")?;
+    Ok(app.workflows.parse(file, digest, &text.record.text))
+}
+
+/// The contexts that are known before any job starts.
+pub async fn contexts(app: &App, run: &Run, workflow: &Workflow) -> anyhow::Result<IndexMap<String, Value>> {
+    let body = intake::body(app, run.event.forge, &run.body).await?;
+    let payload = serde_json::from_slice(&body).context("a delivery's body is no JSON any more")?;
+    Ok(contexts_with(app, run, workflow, payload))
+}
+
+/// As [`contexts`], with the payload at hand.
+pub fn contexts_with(app: &App, run: &Run, workflow: &Workflow, payload: Value) -> IndexMap<String, Value> {
+    let event = workflows::event::Event { payload, ..run.event.clone() };
+    let github = plan::github_context(&event, workflow, run.number, run.attempt);
+    let assay = serde_json::json!({
+        "server_url": app.public_url,
+        "run_url": app.run_url(&run.repo, run.number),
+    });
+    IndexMap::from([
+        ("github".to_owned(), github),
+        ("vars".to_owned(), Value::Object(Map::new())),
+        ("inputs".to_owned(), Value::Object(inputs(run, workflow))),
+        ("assay".to_owned(), assay),
+    ])
+}
+
+/// What was given by hand, over the defaults.
+fn inputs(run: &Run, workflow: &Workflow) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    for (name, input) in workflow.on.workflow_dispatch.iter().flatten() {
+        inputs.insert(name.clone(), input.default.clone().unwrap_or(Value::Null));
+    }
+    match &run.event.kind {
+        EventKind::WorkflowDispatch { inputs: given, .. } => inputs.extend(given.clone()),
+        EventKind::Push { .. }
+        | EventKind::PullRequest { .. }
+        | EventKind::MergeGroup { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => inputs.clear(),
+    }
+    inputs
+}

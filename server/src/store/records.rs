@@ -1,0 +1,40 @@
+//! What is kept. Each record is written as a version byte and JSON; see [`super::codec`].
+
+mod commit;
+mod delivery;
+mod job;
+mod repo;
+mod run;
+
+pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck};
+pub use delivery::{Delivery, DeliveryState};
+pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
+pub use repo::{ConcurrencyGroup, Repo, Runner};
+pub use run::{Cancellation, Run, RunState, Text};
+
+/// A kind of record. A change that older readers would misread raises the version and comes with
+/// its upcast in [`super::codec`].
+pub trait Record: serde::Serialize + serde::de::DeserializeOwned + Send {
+    const VERSION: u8 = 1;
+}
+
+macro_rules! records {
+    ($($record:ty),*) => { $(impl Record for $record {})* };
+}
+
+records!(
+    Repo,
+    Delivery,
+    Run,
+    Job,
+    Queued,
+    Lease,
+    Samples,
+    Artifact,
+    HeadCommit,
+    PostedCheck,
+    MetricPoint,
+    Runner,
+    ConcurrencyGroup,
+    Text
+);

@@ -1,0 +1,85 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use workflows::{
+    gate::Verdict,
+    ids::{RepoName, Sha},
+    protocol::Annotation,
+    run::Conclusion,
+    syntax::Diagnostic,
+};
+
+/// A head commit: which runs it started, and what its gate says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeadCommit {
+    pub repo: RepoName,
+    pub sha: Sha,
+    /// One for each event with this head, oldest first.
+    pub plannings: Vec<Planning>,
+    pub gate: Gate,
+}
+
+/// What one event started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planning {
+    /// Forge and guid of the delivery.
+    pub delivery: String,
+    /// The event's name under `on:`.
+    pub event: String,
+    pub at: Timestamp,
+    /// What the head is compared with; none where there is nothing before it.
+    pub base: Option<Sha>,
+    pub policy: PolicySource,
+    pub files: Vec<FileOutcome>,
+    /// All files were planned: nothing more is to come of this event.
+    pub complete: bool,
+}
+
+/// Whose workflow files hold the gate's policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum PolicySource {
+    /// The commit is on its branch already: its own.
+    Head,
+    /// A change is judged by what it wants to change.
+    Base { sha: Sha },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum FileOutcome {
+    Run { file: String, number: u64 },
+    Invalid { file: String, number: u64, diagnostics: Vec<Diagnostic> },
+    NotSubscribed { file: String },
+    Filtered { file: String, reason: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "gate", rename_all = "snake_case")]
+pub enum Gate {
+    Pending { since: Timestamp },
+    Concluded(Box<GateReport>),
+}
+
+/// The check run `assay/gate`, as concluded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateReport {
+    pub since: Timestamp,
+    pub at: Timestamp,
+    pub conclusion: Conclusion,
+    pub title: String,
+    pub summary: String,
+    pub text: Option<String>,
+    pub annotations: Vec<Annotation>,
+    /// Absent where there was nothing to judge.
+    pub verdict: Option<Verdict>,
+    pub base: Option<Sha>,
+}
+
+/// What the forge was last told of a check run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedCheck {
+    /// Digest of what was posted.
+    pub content: String,
+    pub failures: u32,
+    pub not_before: Option<Timestamp>,
+}

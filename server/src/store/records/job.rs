@@ -1,0 +1,83 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use workflows::{
+    ids::{Digest, JobKey, RepoName, Sha},
+    plan::PlannedJob,
+    protocol::{JobResult, RunnerFacts, StepReport, TelemetrySample},
+    run::JobLife,
+};
+
+/// Which job of which run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct JobRef {
+    pub repo: RepoName,
+    pub run: u64,
+    pub attempt: u32,
+    pub key: JobKey,
+}
+
+impl JobRef {
+    /// What finds its check run again: `<repo>/<run>/<attempt>/<job key>`.
+    pub fn external_id(&self) -> String {
+        format!("{}/{}/{}/{}", self.repo, self.run, self.attempt, self.key)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobRef,
+    pub planned: PlannedJob,
+    pub life: JobLife,
+    #[serde(default)]
+    pub steps: Vec<StepReport>,
+    /// The runner of the newest lease.
+    #[serde(default)]
+    pub runner: Option<Box<RunnerFacts>>,
+    #[serde(default)]
+    pub result: Option<Box<JobResult>>,
+}
+
+/// A job that any fitting runner may take: what decides whether it fits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    pub job: JobRef,
+    pub runs_on: Vec<String>,
+    pub gpus: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    pub id: String,
+    pub job: JobRef,
+    pub token: u64,
+    pub runner: String,
+    pub gpus: Vec<u32>,
+    /// By the engine's clock.
+    pub expires_at: Timestamp,
+    pub ttl_s: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Samples {
+    pub samples: Vec<TelemetrySample>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    pub name: String,
+    pub job: JobKey,
+    pub digest: Digest,
+    pub bytes: u64,
+    pub at: Timestamp,
+}
+
+/// One value of a metric's trend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricPoint {
+    pub at: Timestamp,
+    pub run: u64,
+    pub sha: Sha,
+    pub evaluation: String,
+    pub value: f64,
+    pub n: u64,
+}

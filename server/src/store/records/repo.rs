@@ -1,0 +1,34 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use workflows::{
+    ids::{Forge, RepoName},
+    protocol::RunnerFacts,
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repo {
+    pub name: RepoName,
+    pub forge: Forge,
+    /// An https URL, or an absolute path (local forge).
+    pub clone: String,
+    pub default_branch: String,
+    /// Of our GitHub App.
+    pub installation: Option<u64>,
+    /// Number of the newest run.
+    pub last_run: u64,
+    pub active_at: Timestamp,
+}
+
+/// What a runner said of itself when it last asked for work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Runner {
+    pub facts: RunnerFacts,
+    pub seen_at: Timestamp,
+}
+
+/// Who may go on in a concurrency group: one run at a time, one more waits.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConcurrencyGroup {
+    pub running: Option<u64>,
+    pub pending: Option<u64>,
+}

@@ -1,0 +1,76 @@
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use workflows::{
+    event::Event,
+    ids::{Digest, JobId, RepoName, Sha},
+    run::{Conclusion, Group},
+    syntax::Diagnostic,
+};
+
+/// One workflow for one event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    pub repo: RepoName,
+    pub number: u64,
+    /// From 1; a re-run raises it.
+    pub attempt: u32,
+    /// Without its payload, which is the body of the delivery.
+    pub event: Event,
+    pub body: Digest,
+    pub workflow_file: String,
+    pub workflow_name: String,
+    /// The file's text, as it was planned: see [`Text`].
+    pub workflow: Digest,
+    pub head: Sha,
+    pub branch: String,
+    pub title: String,
+    pub created_at: Timestamp,
+    pub state: RunState,
+    pub cancel: Option<Cancellation>,
+    /// Name of its concurrency group.
+    #[serde(default)]
+    pub group: Option<String>,
+    pub groups: IndexMap<JobId, Group>,
+    /// Why the file could not be run; then there are no groups.
+    #[serde(default)]
+    pub problems: Vec<Diagnostic>,
+}
+
+impl Run {
+    pub fn conclusion(&self) -> Option<Conclusion> {
+        match self.state {
+            RunState::Completed { conclusion, .. } => Some(conclusion),
+            RunState::Pending { .. } | RunState::InProgress { .. } => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RunState {
+    /// For its concurrency group.
+    Pending {
+        since: Timestamp,
+    },
+    InProgress {
+        started_at: Timestamp,
+    },
+    Completed {
+        started_at: Timestamp,
+        finished_at: Timestamp,
+        conclusion: Conclusion,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    pub at: Timestamp,
+    pub reason: String,
+}
+
+/// A file's text, or a delivery's body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    pub text: String,
+}
