@@ -111,7 +111,7 @@ impl Draft {
                     }
                     let id = self.job_ref(planned.key.clone());
                     let life = JobLife::new(self.run.cancel.is_some());
-                    let job = Job { id, planned, life, steps: vec![], runner: None, result: None };
+                    let job = Job { id, planned, life, steps: vec![], runner: None, gpus: vec![], result: None };
                     self.jobs.push(DraftJob { job, read: None, queued_since: None, changed: true });
                 }
             }

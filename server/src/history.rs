@@ -75,3 +75,36 @@ pub async fn trend(app: &App, repo: &RepoName, branch: &str, metric: &str, limit
     let newest = app.store.scan::<MetricPoint>(&prefix, Direction::Reverse, limit).await?;
     Ok(newest.into_iter().rev().map(|point| point.record).collect())
 }
+
+/// Names of the branches that have runs.
+pub async fn branches(app: &App, repo: &RepoName, limit: usize) -> Result<Vec<String>> {
+    // Runs of every branch are listed under the empty name.
+    let first = keys::branch(repo, "").after_prefix();
+    distinct(app, first, keys::branches(repo), limit, |name| keys::branch(repo, name)).await
+}
+
+/// Names of the metrics of a branch.
+pub async fn metrics(app: &App, repo: &RepoName, branch: &str, limit: usize) -> Result<Vec<String>> {
+    let prefix = keys::metrics(repo, branch);
+    let first = prefix.as_bytes().to_vec();
+    distinct(app, first, prefix, limit, |name| keys::metric(repo, branch, name)).await
+}
+
+/// The texts that follow a prefix, each once: one short scan for each.
+async fn distinct(
+    app: &App,
+    mut from: Vec<u8>,
+    prefix: keys::Key,
+    limit: usize,
+    key_of: impl Fn(&str) -> keys::Key,
+) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    while names.len() < limit {
+        let range = (Bound::Included(from), Bound::Excluded(prefix.after_prefix()));
+        let keys = app.store.scan_range_keys(range, Direction::Forward, 1).await?;
+        let Some(name) = keys.first().and_then(|key| keys::text_after(key, &prefix)) else { break };
+        from = key_of(&name).after_prefix();
+        names.push(name);
+    }
+    Ok(names)
+}

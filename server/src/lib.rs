@@ -28,6 +28,7 @@ pub mod history;
 pub mod http;
 pub mod intake;
 pub mod leases;
+pub mod pages;
 pub mod planning;
 pub mod reconcile;
 pub mod rerun;

@@ -229,6 +229,7 @@ impl Scene<'_> {
         let Some(workflow) = parsed.valid() else {
             *last_run += 1;
             let run = self.broken(file, &text, &parsed, *last_run);
+            change.unput(&keys::text(&text)).put(keys::text(&text), &Text { text: file.text.clone() });
             put_new(change, &run);
             let conclusion = run.conclusion().unwrap_or(Conclusion::Failure);
             conclusion_keys(&run, &run.branch, conclusion).into_iter().for_each(|key| _ = change.mark(key));
@@ -241,7 +242,8 @@ impl Scene<'_> {
             Selection::Runs => {
                 *last_run += 1;
                 let run = self.run(file, text.clone(), workflow, *last_run);
-                change.put(keys::text(&text), &Text { text: file.text.clone() });
+                // Two files may have one text.
+                change.unput(&keys::text(&text)).put(keys::text(&text), &Text { text: file.text.clone() });
                 self.start(run, workflow, change);
                 FileOutcome::Run { file: file.path.clone(), number: *last_run }
             }

@@ -4,7 +4,7 @@ use actix_web::web;
 use bytes::Bytes;
 use futures_util::Stream;
 use workflows::{
-    ids::{ArtifactName, Digest},
+    ids::{ArtifactName, Digest, RepoName},
     protocol::Refusal,
 };
 
@@ -40,9 +40,9 @@ pub async fn append_log(app: &App, lease: &Lease, offset: u64, bytes: Bytes) -> 
     }
 }
 
-/// Artifacts of the run that a job belongs to.
-pub async fn artifacts(app: &App, job: &JobRef) -> anyhow::Result<Vec<Artifact>> {
-    let prefix = keys::artifacts(&job.repo, job.run);
+/// Artifacts of a run.
+pub async fn artifacts(app: &App, repo: &RepoName, run: u64) -> anyhow::Result<Vec<Artifact>> {
+    let prefix = keys::artifacts(repo, run);
     let artifacts = app.store.scan::<Artifact>(&prefix, Direction::Forward, MOST_ARTIFACTS).await?;
     Ok(artifacts.into_iter().map(|artifact| artifact.record).collect())
 }
@@ -76,6 +76,14 @@ pub async fn get_artifact(
     let key = keys::artifact(&job.repo, job.run, name.as_str());
     let Some(artifact) = app.store.get::<Artifact>(&key).await? else { return Ok(None) };
     Ok(app.blobs.get_stream(&artifact.record.digest).await?)
+}
+
+/// A blob as it is read.
+pub async fn blob(
+    app: &App,
+    digest: &Digest,
+) -> anyhow::Result<Option<impl Stream<Item = Result<Bytes, BlobError>> + use<>>> {
+    Ok(app.blobs.get_stream(digest).await?)
 }
 
 /// Stores a blob, if it is what its digest says.

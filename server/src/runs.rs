@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use workflows::{
     event::EventKind,
-    ids::{Digest, RepoName},
+    ids::{Digest, Forge, RepoName},
     plan,
     syntax::Workflow,
 };
@@ -48,8 +48,11 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
         if draft.changed_jobs() == 0 && !draft.run_changed {
             return Ok(());
         }
-        if write(app, &stored, &draft).await? && draft.run.conclusion().is_some() {
-            return concluded(app, &draft.run).await;
+        if write(app, &stored, &draft).await? {
+            if draft.run.conclusion().is_some() {
+                return concluded(app, &draft.run).await;
+            }
+            show(app, &draft.run);
         }
     }
 }
@@ -69,6 +72,14 @@ async fn concluded(app: &App, run: &Run) -> anyhow::Result<()> {
     crate::concurrency::leave(app, run).await?;
     app.nudges.nudge(Nudge::Commit { repo: run.repo.clone(), sha: run.head.clone() });
     Ok(())
+}
+
+/// Has the forge told how the run stands. The local forge is told nothing.
+pub fn show(app: &App, run: &Run) {
+    match run.event.forge {
+        Forge::Local => {}
+        Forge::Github => app.nudges.nudge(Nudge::Commit { repo: run.repo.clone(), sha: run.head.clone() }),
+    }
 }
 
 /// The run with the jobs of its present attempt.

@@ -3,6 +3,7 @@
 mod api;
 mod body;
 mod health;
+mod pages;
 mod runner_api;
 mod webhook;
 
@@ -14,6 +15,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     runner_api::routes(config);
     api::routes(config);
     health::routes(config);
+    pages::routes(config);
 }
 
 /// Headers of every answer.

@@ -149,7 +149,8 @@ async fn log(
 
 async fn artifacts(runner: Runner, lease: LeaseToken) -> Result<HttpResponse, RunnerError> {
     let held = leases::held(&runner.app, &lease.id, lease.token).await?;
-    let artifacts = run_files::artifacts(&runner.app, &held.lease.record.job).await?;
+    let job = &held.lease.record.job;
+    let artifacts = run_files::artifacts(&runner.app, &job.repo, job.run).await?;
     let names = artifacts.iter().filter_map(|artifact| artifact.name.parse().ok()).collect();
     Ok(HttpResponse::Ok().json(ArtifactList { names }))
 }

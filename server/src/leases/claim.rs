@@ -78,7 +78,7 @@ async fn take(app: &App, request: &ClaimRequest, queued: &Stored<Queued>) -> any
         ttl_s: ttl,
     };
     let runner = Some(Box::new(request.runner.clone()));
-    let record = Job { life, runner, steps: vec![], ..job.record.clone() };
+    let record = Job { life, runner, gpus: lease.gpus.clone(), steps: vec![], ..job.record.clone() };
     let mut change = Change::default();
     change.at(queued).delete_stored(queued).at(&job).put(job_key, &record).put(keys::lease(&lease.id), &lease);
     let seen = Runner { facts: request.runner.clone(), seen_at: now };
@@ -87,6 +87,7 @@ async fn take(app: &App, request: &ClaimRequest, queued: &Stored<Queued>) -> any
         return Ok(None);
     }
     tracing::info!(job = id.external_id(), runner = lease.runner, "job claimed");
+    runs::show(app, &run);
     let records::Lease { id, token, expires_at, ttl_s, gpus, .. } = lease;
     Ok(Some(Claim { lease: Lease { id, token, expires_at, ttl_s, gpus }, job: spec }))
 }

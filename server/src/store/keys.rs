@@ -143,12 +143,19 @@ pub fn open_run(repo: &RepoName, number: u64) -> Key {
     open_runs().repo(repo).number(number)
 }
 
+/// All branches of a repository that have runs.
+pub fn branches(repo: &RepoName) -> Key {
+    Key::family("run-of").repo(repo)
+}
+
+/// All runs of a branch.
+pub fn branch(repo: &RepoName, name: &str) -> Key {
+    branches(repo).text(name)
+}
+
 /// Runs of a repository by branch, by conclusion, or by both; the number follows.
 pub fn runs_of(repo: &RepoName, branch: Option<&str>, conclusion: Option<Conclusion>) -> Key {
-    Key::family("run-of")
-        .repo(repo)
-        .text(branch.unwrap_or_default())
-        .text(conclusion.map(Conclusion::as_str).unwrap_or_default())
+    self::branch(repo, branch.unwrap_or_default()).text(conclusion.map(Conclusion::as_str).unwrap_or_default())
 }
 
 pub fn run_of(repo: &RepoName, branch: Option<&str>, conclusion: Option<Conclusion>, number: u64) -> Key {
@@ -254,6 +261,12 @@ pub fn group(repo: &RepoName, name: &str) -> Key {
 pub fn texts(key: &[u8]) -> Vec<String> {
     let parts = key.split(|byte| *byte == 0).skip(1);
     parts.filter(|part| !part.is_empty()).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+}
+
+/// The text that follows a prefix.
+pub fn text_after(key: &[u8], prefix: &Key) -> Option<String> {
+    let text = key.strip_prefix(prefix.as_bytes())?.split(|byte| *byte == 0).next()?;
+    Some(String::from_utf8_lossy(text).into_owned())
 }
 
 /// The number that a key ends with.

@@ -76,8 +76,10 @@ pub struct GateReport {
 }
 
 /// What the forge was last told of a check run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PostedCheck {
+    /// The forge's own id of it.
+    pub id: Option<u64>,
     /// Digest of what was posted.
     pub content: String,
     pub failures: u32,

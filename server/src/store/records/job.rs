@@ -33,6 +33,9 @@ pub struct Job {
     /// The runner of the newest lease.
     #[serde(default)]
     pub runner: Option<Box<RunnerFacts>>,
+    /// Indices of the GPUs that the lease holds or held.
+    #[serde(default)]
+    pub gpus: Vec<u32>,
     #[serde(default)]
     pub result: Option<Box<JobResult>>,
 }
