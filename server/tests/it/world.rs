@@ -287,12 +287,6 @@ impl Git {
         Some(id.to_string().parse().unwrap())
     }
 
-    /// Moves a branch to a commit.
-    pub(crate) fn set(&self, branch: &str, sha: &Sha) {
-        let id = git2::Oid::from_str(sha.as_str()).unwrap();
-        self.repo.reference(&format!("refs/heads/{branch}"), id, true, "test").unwrap();
-    }
-
     /// Commits files on top of a branch; a new branch begins at main.
     pub(crate) fn commit(&self, branch: &str, files: &[(&str, &str)]) -> Sha {
         let tip = self.tip(branch).or_else(|| self.tip("main"));
