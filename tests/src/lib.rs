@@ -3,6 +3,8 @@
 
 pub mod binary;
 pub mod delivery;
+pub mod github;
+pub mod npm;
 pub mod process;
 pub mod repo;
 pub mod wait;

@@ -32,11 +32,13 @@ struct KnownPage {
     check_runs: Vec<Known>,
 }
 
-/// The body of a create or an update. `head_sha` is ignored by an update.
+/// The body of a create or an update.
 #[derive(Debug, Serialize)]
 struct Body<'a> {
     name: &'a str,
-    head_sha: &'a str,
+    /// Of a create alone: a check run never moves to another commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_sha: Option<&'a str>,
     external_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     details_url: &'a str,
@@ -149,7 +151,10 @@ async fn by_id(client: &Installation, check: &CheckRun, id: u64) -> Result<Known
 
 async fn create(client: &Installation, check: &CheckRun, annotations: &[Annotation]) -> Result<u64, GithubError> {
     let doing = format!("create check run `{}` of {}", check.name, check.repo);
-    let request = Request::Post { route: format!("/repos/{}/check-runs", check.repo), body: &body(check, annotations) };
+    let request = Request::Post {
+        route: format!("/repos/{}/check-runs", check.repo),
+        body: &Body { head_sha: Some(check.head.as_str()), ..body(check, annotations) },
+    };
     let known: Known = client.send(&doing, request).await?;
     Ok(known.id)
 }
@@ -181,7 +186,7 @@ fn body<'a>(check: &'a CheckRun, annotations: &[Annotation]) -> Body<'a> {
         if check.summary.is_empty() { title.clone() } else { limits::bytes(&check.summary, limits::TEXT_BYTES) };
     Body {
         name: &check.name,
-        head_sha: check.head.as_str(),
+        head_sha: None,
         external_id: &check.external_id,
         details_url: &check.details_url,
         status,

@@ -20,7 +20,10 @@ pub(super) fn bytes(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
-    let kept = text.floor_char_boundary(limit - CUT.len());
+    let mut kept = limit - CUT.len();
+    while !text.is_char_boundary(kept) {
+        kept -= 1;
+    }
     format!("{}{CUT}", &text[..kept])
 }
 

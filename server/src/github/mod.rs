@@ -5,10 +5,10 @@
 //! and says by [`GithubError`] whether (and when) repeating can help. The server's `reconcile` is
 //! what repeats, and every method may be repeated after a crash at any point without doing harm.
 //!
-//! - [`webhook`]: a delivery's bytes → [`crate::forge::Fact`].
-//! - [`GithubForge::workflow_files`], [`GithubForge::changed_paths`], [`GithubForge::merge_base`]: reading.
-//! - [`GithubForge::put_check_run`]: writing.
-//! - [`GithubForge::failed_deliveries`], [`GithubForge::redeliver`]: what we missed while we were away.
+//! - [`webhook`] turns a delivery's bytes into a [`crate::forge::Fact`].
+//! - [`GithubForge::workflow_files`], [`GithubForge::changed_paths`] and [`GithubForge::merge_base`] read.
+//! - [`GithubForge::put_check_run`] writes.
+//! - [`GithubForge::failed_deliveries`] and [`GithubForge::redeliver`] recover what we missed while we were away.
 //!
 //! The client never repeats by itself: octocrab's `retry` feature stays off in `Cargo.toml`, since it
 //! would send a `POST` that was answered 502 four times within milliseconds, each a new check run.
