@@ -4,5 +4,19 @@
 //! [`library`] finds or installs it; [`runtime`] loads it, once for the process; [`session`] opens
 //! one model on it; everything else works on a session.
 
+mod error;
+pub mod evaluate;
+mod facts;
+mod inputs;
 pub mod library;
+mod outcomes;
+mod outputs;
 pub mod runtime;
+pub mod session;
+mod tasks;
+
+pub use error::EvalError;
+pub use evaluate::{EvalSettings, evaluate};
+pub use facts::{cpu_name, gpu_name};
+pub use session::Provider;
+pub use tasks::TaskKind;

@@ -1,0 +1,265 @@
+//! One model, opened on one execution provider, with proof of where its nodes ran.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+    str::FromStr,
+};
+
+use ort::{
+    ep,
+    session::{Session, SessionInputValue, SessionOutputs, builder::GraphOptimizationLevel},
+    value::{Shape, TensorElementType, ValueType},
+};
+use serde::Deserialize;
+
+use super::{error::EvalError, runtime::Runtime};
+
+/// Where a model is to run. Demanding one means getting it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provider {
+    #[default]
+    Cpu,
+    Cuda,
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Provider::Cpu => "cpu",
+            Provider::Cuda => "cuda",
+        })
+    }
+}
+
+impl FromStr for Provider {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cpu" => Ok(Provider::Cpu),
+            "cuda" => Ok(Provider::Cuda),
+            other => Err(format!("`{other}` is not a provider that Assay knows (cpu, cuda)")),
+        }
+    }
+}
+
+/// How to open a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionOptions {
+    pub provider: Provider,
+    /// Index of the GPU.
+    pub device: u32,
+    /// Intra-op threads: they change the last bits of some models' outputs.
+    pub threads: u32,
+}
+
+/// An input or output of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    pub name: String,
+    /// None for what is no tensor (a sequence of maps).
+    pub tensor: Option<TensorType>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorType {
+    pub element: TensorElementType,
+    /// Dimensions; none where any size goes. The first is the batch.
+    pub shape: Vec<Option<usize>>,
+    /// Names of the open dimensions, as the model gives them; may be empty.
+    pub symbols: Vec<String>,
+}
+
+impl fmt::Display for Port {
+    /// `X: float32 [N, 64]`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(tensor) = &self.tensor else { return write!(f, "{}: not a tensor", self.name) };
+        let dimensions: Vec<String> = tensor
+            .shape
+            .iter()
+            .zip(&tensor.symbols)
+            .map(|(size, symbol)| match size {
+                Some(size) => size.to_string(),
+                None if symbol.is_empty() => "?".to_owned(),
+                None => symbol.clone(),
+            })
+            .collect();
+        write!(f, "{}: {} [{}]", self.name, element_name(tensor.element), dimensions.join(", "))
+    }
+}
+
+/// NumPy's name of an element type.
+pub fn element_name(element: TensorElementType) -> String {
+    format!("{element:?}").to_lowercase()
+}
+
+/// An open model.
+pub struct Model {
+    session: Session,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    /// Holds the profile of the first run until it is read.
+    profile: Option<tempfile::TempDir>,
+    nodes: BTreeMap<String, u64>,
+}
+
+impl Model {
+    /// Opens a model file. Its first run is profiled, to know which provider ran its nodes.
+    pub fn open(runtime: &Runtime, path: &Path, options: &SessionOptions) -> Result<Self, EvalError> {
+        let error = |message: String| EvalError::Model { path: path.to_owned(), message };
+        match fs::metadata(path) {
+            Err(e) => return Err(error(e.to_string())),
+            Ok(metadata) if metadata.is_dir() => return Err(error("it is a directory".to_owned())),
+            Ok(metadata) if metadata.len() == 0 => return Err(error("it is empty".to_owned())),
+            Ok(_) => {}
+        }
+        let write_error = |source| EvalError::Write { path: std::env::temp_dir(), source };
+        let profile = tempfile::Builder::new().prefix("assay-profile-").tempdir().map_err(write_error)?;
+        if options.provider == Provider::Cuda {
+            demand_cuda(runtime)?;
+        }
+        let session = open(runtime, path, options, &profile.path().join("profile")).map_err(|e| match e {
+            OpenError::Model(e) => error(model_message(&e)),
+            OpenError::Provider(e) => EvalError::Provider(format!(
+                "provider cuda was demanded, and ONNX Runtime cannot use it here: {}; \
+                 `assay doctor --fix --cuda` installs the libraries, the driver must be on the machine",
+                first_line(e.message())
+            )),
+        })?;
+        let (inputs, outputs) =
+            (session.inputs().iter().map(port).collect(), session.outputs().iter().map(port).collect());
+        Ok(Self { session, inputs, outputs, profile: Some(profile), nodes: BTreeMap::new() })
+    }
+
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// Runs one batch: one value for each of [`Model::inputs`], in order.
+    pub fn run<'s>(&'s mut self, inputs: &[SessionInputValue<'_>]) -> ort::Result<SessionOutputs<'s>> {
+        if let Some(profile) = self.profile.take() {
+            // The first batch is run twice: once for the profile, which must be ended before the outputs
+            // borrow the session. Profiling all batches would slow them down and fill the disk.
+            self.session.run(inputs)?;
+            let file = self.session.end_profiling()?;
+            let text = fs::read_to_string(file).unwrap_or_default();
+            drop(profile);
+            self.nodes = nodes_by_provider(&text);
+        }
+        self.session.run(inputs)
+    }
+
+    /// Execution provider → number of nodes that it ran; known after the first run.
+    pub fn nodes(&self) -> &BTreeMap<String, u64> {
+        &self.nodes
+    }
+}
+
+enum OpenError {
+    Provider(ort::Error),
+    Model(ort::Error),
+}
+
+fn open(runtime: &Runtime, path: &Path, options: &SessionOptions, profile: &Path) -> Result<Session, OpenError> {
+    let threads = options.threads as usize;
+    let build = || -> ort::Result<_> {
+        let builder = Session::builder(runtime.environment())?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(threads)?
+            .with_inter_threads(1)?
+            .with_profiling(profile)?;
+        Ok(match options.provider {
+            Provider::Cpu => builder,
+            // With these two a session runs on the GPU entirely or is not made at all.
+            Provider::Cuda => builder.with_disable_cpu_fallback()?.with_execution_providers([ep::CUDA::default()
+                .with_device_id(options.device as i32)
+                .build()
+                .error_on_failure()])?,
+        })
+    };
+    build().map_err(OpenError::Provider)?.commit_from_file(path).map_err(|e| {
+        // The message of a session that would have had to fall back is about the provider, not the model.
+        if e.message().contains("fallback to CPU EP has been explicitly disabled") {
+            OpenError::Provider(e)
+        } else {
+            OpenError::Model(e)
+        }
+    })
+}
+
+/// A clear answer before ONNX Runtime's own, which is about a build or a file name.
+fn demand_cuda(runtime: &Runtime) -> Result<(), EvalError> {
+    if runtime.providers().iter().any(|provider| provider == "CUDAExecutionProvider") {
+        return Ok(());
+    }
+    Err(EvalError::Provider(format!(
+        "provider cuda was demanded, but ONNX Runtime {} at {} was built without CUDA; \
+         `assay doctor --fix --cuda` installs the build that has it",
+        runtime.version(),
+        runtime.library().path.display()
+    )))
+}
+
+/// ONNX Runtime's reason, in words about the file where it gives a code.
+fn model_message(error: &ort::Error) -> String {
+    let message = first_line(error.message());
+    match error.code() {
+        ort::ErrorCode::InvalidProtobuf => format!("it is not an ONNX model, or it is cut off ({message})"),
+        _ => message,
+    }
+}
+
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+fn port(outlet: &ort::value::Outlet) -> Port {
+    let tensor = match outlet.dtype() {
+        ValueType::Tensor { ty, shape, dimension_symbols } => Some(TensorType {
+            element: *ty,
+            shape: sizes(shape),
+            symbols: dimension_symbols.iter().map(ToString::to_string).collect(),
+        }),
+        ValueType::Sequence(_) | ValueType::Map { .. } | ValueType::Optional(_) => None,
+    };
+    Port { name: outlet.name().to_owned(), tensor }
+}
+
+fn sizes(shape: &Shape) -> Vec<Option<usize>> {
+    shape.iter().map(|size| usize::try_from(*size).ok()).collect()
+}
+
+/// Counts the graph's nodes by the provider that ran them, from ONNX Runtime's profile.
+fn nodes_by_provider(profile: &str) -> BTreeMap<String, u64> {
+    #[derive(Deserialize)]
+    struct Event {
+        cat: String,
+        name: String,
+        #[serde(default)]
+        args: Arguments,
+    }
+    #[derive(Deserialize, Default)]
+    struct Arguments {
+        #[serde(default)]
+        provider: Option<String>,
+    }
+    let events: Vec<Event> = serde_json::from_str(profile).unwrap_or_default();
+    let nodes: BTreeSet<(String, String)> = events
+        .into_iter()
+        .filter(|event| event.cat == "Node")
+        .filter_map(|event| {
+            let provider = event.args.provider?;
+            Some((provider, event.name.trim_end_matches("_kernel_time").to_owned()))
+        })
+        .collect();
+    let mut counts = BTreeMap::new();
+    for (provider, _) in nodes {
+        *counts.entry(provider).or_default() += 1;
+    }
+    counts
+}
