@@ -1,0 +1,152 @@
+//! `assay eval`: one model on one data set. The action `assay/eval@v1` is the same code.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use runner::onnx::{EvalError, EvalSettings, Provider, TaskKind, evaluate, evaluate::DEFAULT_BATCH, runtime::runtime};
+use workflows::evaluation::Evaluation;
+
+use crate::{
+    exit::Exit,
+    ui::{Style, paint, say},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The ONNX model.
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+    /// The labelled examples: .npz, .npy or .csv.
+    #[arg(long, value_name = "FILE")]
+    pub dataset: PathBuf,
+    /// What the model does: classification or regression.
+    #[arg(long)]
+    pub task: TaskKind,
+    /// Column of the right answers.
+    #[arg(long, value_name = "COLUMN", default_value = "target")]
+    pub target: String,
+    /// Metrics by scikit-learn's names; by default the task's usual ones.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub metrics: Vec<String>,
+    /// Where the model must run: cpu or cuda.
+    #[arg(long, default_value = "cpu")]
+    pub provider: Provider,
+    /// Index of the GPU, for cuda.
+    #[arg(long, default_value_t = 0)]
+    pub device: u32,
+    /// Examples at once.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH)]
+    pub batch: usize,
+    /// Threads of ONNX Runtime. They may change the last digits of the model's answers.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub threads: u32,
+    /// Column of the examples' names; by default `id` where there is one, else the row's number.
+    #[arg(long, value_name = "COLUMN")]
+    pub id: Option<String>,
+    /// Column of groups whose examples are not independent of each other.
+    #[arg(long, value_name = "COLUMN")]
+    pub group: Option<String>,
+    /// Columns by whose values metrics are told apart.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
+    pub slices: Vec<String>,
+    /// Columns for an input of the model; may be repeated.
+    #[arg(long, value_name = "INPUT=COLUMN,…", value_parser = parse_input)]
+    pub input: Vec<(String, Vec<String>)>,
+    /// Class labels in the order of the model's scores.
+    #[arg(long, value_delimiter = ',', value_name = "LABELS")]
+    pub classes: Vec<String>,
+    /// The evaluation's name in reports.
+    #[arg(long, default_value = "eval")]
+    pub name: String,
+    /// Write each example's outcome here: .jsonl or .jsonl.zst.
+    #[arg(long, value_name = "FILE")]
+    pub outcomes: Option<PathBuf>,
+    /// Evaluate even where the result of the same evaluation is known.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_input(text: &str) -> Result<(String, Vec<String>), String> {
+    let (input, columns) = text.split_once('=').ok_or("expected INPUT=COLUMN,…")?;
+    Ok((input.to_owned(), columns.split(',').map(|column| column.trim().to_owned()).collect()))
+}
+
+/// A list as people write it: spaces and empty parts do not count.
+fn names(list: Vec<String>) -> Vec<String> {
+    list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let json = args.json;
+    let settings = settings(args);
+    match runtime(&|line| eprintln!("{line}")).map_err(EvalError::from).and_then(|runtime| evaluate(runtime, &settings))
+    {
+        Ok(evaluation) if json => say(serde_json::to_string(&evaluation)?),
+        Ok(evaluation) => print(&evaluation),
+        Err(error) => return Ok(report(&error)),
+    }
+    Ok(Exit::Yes)
+}
+
+/// One message, and the exit code that goes with it.
+pub(crate) fn report(error: &EvalError) -> Exit {
+    eprintln!("assay: {error}");
+    if error.exit_code() == 2 { Exit::Usage } else { Exit::Broken }
+}
+
+fn settings(args: Args) -> EvalSettings {
+    let metrics = names(args.metrics);
+    EvalSettings {
+        name: args.name,
+        metrics: (!metrics.is_empty()).then_some(metrics),
+        provider: args.provider,
+        device: args.device,
+        batch: args.batch,
+        threads: args.threads,
+        target: args.target,
+        id: args.id,
+        group: args.group,
+        slices: names(args.slices),
+        inputs: args.input.into_iter().collect::<BTreeMap<_, _>>(),
+        classes: names(args.classes),
+        outcomes: args.outcomes,
+        ..EvalSettings::new(args.model, args.dataset, args.task)
+    }
+}
+
+fn print(evaluation: &Evaluation) {
+    let nodes: Vec<String> =
+        evaluation.provider.nodes.iter().map(|(name, count)| format!("{count} on {name}")).collect();
+    say(paint(Style::Bold, &format!("{} on {}", evaluation.model.path, evaluation.dataset.path)));
+    let width = evaluation.metrics.keys().map(String::len).max().unwrap_or(0);
+    for (name, value) in &evaluation.metrics {
+        say(format!("  {name:width$}  {}", number(*value)));
+    }
+    for (slice, metrics) in &evaluation.slices {
+        say(format!("  {slice}"));
+        for (name, value) in metrics {
+            say(format!("    {name:width$}  {}", number(*value)));
+        }
+    }
+    let how = if evaluation.cached {
+        "known from an earlier evaluation".to_owned()
+    } else {
+        format!("{:.0} ms", evaluation.timing.total_ms)
+    };
+    let facts = format!(
+        "{} examples; nodes: {}; ONNX Runtime {}, {}, {} thread(s); {how}",
+        evaluation.n,
+        nodes.join(", "),
+        evaluation.provider.version,
+        evaluation.provider.device,
+        evaluation.provider.threads
+    );
+    say(paint(Style::Dim, &facts));
+}
+
+/// Whole numbers as such, others with six digits.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:.6}") }
+}
