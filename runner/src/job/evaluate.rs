@@ -1,0 +1,171 @@
+//! What expressions see while a job runs.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use workflows::expr::{self, Environment, Status};
+
+use super::{Job, stop::Limits};
+use crate::actions::globs;
+
+/// The contexts of a job, or of a composite action within it (whose `inputs` and `steps` are its own).
+pub(crate) struct Scope {
+    contexts: IndexMap<String, Value>,
+    /// `env:` of the workflow and the job (and of the step that uses a composite action).
+    pub env: IndexMap<String, String>,
+    pub status: Status,
+    /// The first failure's sentence, for the job's summary.
+    pub first_failure: Option<String>,
+    /// Composite actions around this.
+    pub depth: usize,
+    /// Of the step that uses the composite action.
+    pub limits: Option<Limits>,
+}
+
+impl Scope {
+    /// That of the job itself, with its `env:` evaluated.
+    pub(crate) async fn of_job(job: &mut Job<'_>) -> Self {
+        let mut contexts = job.spec.contexts.clone();
+        for name in ["needs", "matrix", "strategy", "vars", "inputs", "assay"] {
+            contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
+        }
+        contexts.insert("secrets".to_owned(), json!(job.spec.secrets));
+        contexts.insert("runner".to_owned(), job.runner_context());
+        contexts.insert("steps".to_owned(), json!({}));
+        let github = contexts.entry("github".to_owned()).or_insert_with(|| json!({}));
+        if let Value::Object(github) = github {
+            if let Some(event) = github.get("event") {
+                // A step that reads it says so itself where it is not there.
+                std::fs::write(job.directories.files.join("event.json"), event.to_string()).ok();
+            }
+            github.insert("workspace".to_owned(), json!(job.directories.workspace));
+            github.insert("event_path".to_owned(), json!(job.directories.files.join("event.json")));
+        }
+        let (env, first_failure) = (IndexMap::new(), None);
+        let mut scope = Self { contexts, env, status: Status::Success, first_failure, depth: 0, limits: None };
+        scope.set_status(Status::Success);
+        let layers = job.spec.workflow_env.iter().chain(&job.spec.job.env);
+        for (name, template) in layers {
+            scope.show_env(&scope.env.clone());
+            match scope.interpolate(&job.directories.workspace, template) {
+                Ok(value) => {
+                    scope.env.insert(name.clone(), value);
+                }
+                Err(e) => job.fail_job(&mut scope, &format!("`env.{name}` is not valid: {e}")).await,
+            }
+        }
+        scope
+    }
+
+    /// That of a composite action.
+    pub(crate) fn of_action(
+        &self,
+        inputs: Map<String, Value>,
+        env: IndexMap<String, String>,
+        path: PathBuf,
+        limits: Limits,
+    ) -> Self {
+        let mut contexts = self.contexts.clone();
+        contexts.insert("inputs".to_owned(), Value::Object(inputs));
+        contexts.insert("steps".to_owned(), json!({}));
+        // An action is trusted with what it is given, not with everything.
+        contexts.shift_remove("secrets");
+        if let Some(Value::Object(github)) = contexts.get_mut("github") {
+            github.insert("action_path".to_owned(), json!(path));
+        }
+        let first_failure = None;
+        Self { contexts, env, status: Status::Success, first_failure, depth: self.depth + 1, limits: Some(limits) }
+    }
+
+    pub(crate) fn context(&self, name: &str) -> Option<&Value> {
+        self.contexts.get(name)
+    }
+
+    /// Sets the `env` context.
+    pub(crate) fn show_env(&mut self, env: &IndexMap<String, String>) {
+        self.contexts.insert("env".to_owned(), json!(env));
+    }
+
+    pub(crate) fn set_status(&mut self, status: Status) {
+        self.status = status;
+        let text = match status {
+            Status::Success => "success",
+            Status::Failure => "failure",
+            Status::Cancelled => "cancelled",
+        };
+        self.contexts.insert("job".to_owned(), json!({ "status": text }));
+    }
+
+    /// Something failed: what follows runs only if it says so.
+    pub(crate) fn fail(&mut self, message: String) {
+        self.first_failure.get_or_insert(message);
+        if self.status == Status::Success {
+            self.set_status(Status::Failure);
+        }
+    }
+
+    /// Records `steps.<id>`.
+    pub(crate) fn record_step(&mut self, id: &str, value: Value) {
+        if let Some(Value::Object(steps)) = self.contexts.get_mut("steps") {
+            steps.insert(id.to_owned(), value);
+        }
+    }
+
+    pub(crate) fn interpolate(&mut self, workspace: &Path, template: &str) -> Result<String, String> {
+        if !template.contains("${{") {
+            return Ok(template.to_owned());
+        }
+        self.with(workspace, |environment| expr::interpolate(template, environment))
+    }
+
+    pub(crate) fn value(&mut self, workspace: &Path, template: &str) -> Result<Value, String> {
+        self.with(workspace, |environment| expr::template_value(template, environment))
+    }
+
+    pub(crate) fn condition(&mut self, workspace: &Path, condition: Option<&str>) -> Result<bool, String> {
+        match condition {
+            // What nearly every step says.
+            None => Ok(self.status == Status::Success),
+            Some(_) => self.with(workspace, |environment| expr::condition(condition, environment)),
+        }
+    }
+
+    /// `true`, `false` or an expression that gives one; none is false.
+    pub(crate) fn flag(&mut self, workspace: &Path, template: Option<&str>) -> Result<bool, String> {
+        match template {
+            None => Ok(false),
+            Some(template) => match self.value(workspace, template)? {
+                Value::Bool(flag) => Ok(flag),
+                Value::String(text) if text == "true" => Ok(true),
+                Value::String(text) if text == "false" || text.is_empty() => Ok(false),
+                other => Err(format!("expected true or false, found `{other}`")),
+            },
+        }
+    }
+
+    /// A number or an expression that gives one.
+    pub(crate) fn number(&mut self, workspace: &Path, template: &str) -> Result<f64, String> {
+        let value = self.value(workspace, template)?;
+        let number = match &value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        number.filter(|number| number.is_finite()).ok_or_else(|| format!("expected a number, found `{value}`"))
+    }
+
+    fn with<T>(
+        &mut self,
+        workspace: &Path,
+        evaluate: impl FnOnce(&Environment<'_>) -> Result<T, expr::Error>,
+    ) -> Result<T, String> {
+        let hash = |patterns: &[String]| globs::hash_files(workspace, patterns);
+        // Lent for the moment: cloning every context for every expression would cost more than the rest.
+        let contexts = std::mem::take(&mut self.contexts);
+        let environment = Environment { contexts, status: self.status, hash_files: Some(&hash) };
+        let value = evaluate(&environment);
+        self.contexts = environment.contexts;
+        value.map_err(|e| e.to_string())
+    }
+}

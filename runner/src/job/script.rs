@@ -1,0 +1,80 @@
+//! `run:` steps.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use workflows::{run::Conclusion, syntax::Template};
+
+use super::{
+    Job, Scope, StepCall, StepEnd,
+    program::{self, Ended},
+};
+use crate::process::{Invocation, shell};
+
+pub(super) async fn run(
+    job: &mut Job<'_>,
+    scope: &mut Scope,
+    call: &StepCall<'_>,
+    script: &Template,
+    shell: Option<&Template>,
+    working_directory: Option<&Template>,
+) -> anyhow::Result<StepEnd> {
+    let workspace = job.directories.workspace.clone();
+    let spec = job.spec;
+    let text = match scope.interpolate(&workspace, &script.value) {
+        Ok(text) => text,
+        Err(e) => return Ok(StepEnd::failure(format!("`run` is not valid: {e}"))),
+    };
+    // The step's own, then the job's defaults, then the workflow's.
+    let defaults = [&spec.job.defaults, &spec.workflow_defaults];
+    let written = |own: Option<&Template>, default: fn(&workflows::syntax::Defaults) -> Option<&String>| {
+        own.map(|template| template.value.clone()).or_else(|| defaults.iter().find_map(|d| default(d).cloned()))
+    };
+    let shell = written(shell, |defaults| defaults.shell.as_ref());
+    let directory = written(working_directory, |defaults| defaults.working_directory.as_ref());
+    let mut resolve = |template: Option<String>| template.map(|t| scope.interpolate(&workspace, &t)).transpose();
+    let (shell, directory) = match (resolve(shell), resolve(directory)) {
+        (Ok(shell), Ok(directory)) => (shell, directory),
+        (Err(e), _) | (_, Err(e)) => {
+            return Ok(StepEnd::failure(format!("`shell` or `working-directory` is not valid: {e}")));
+        }
+    };
+    let path = call.env.get("PATH").map_or("", String::as_str);
+    let shell = match shell::Shell::resolve(shell.as_deref(), shell::find("bash", path).is_some()) {
+        Ok(shell) => shell,
+        Err(e) => return Ok(StepEnd::failure(e)),
+    };
+    let directory = job.directories.in_workspace(directory.as_deref().unwrap_or(""));
+    if !directory.is_dir() {
+        return Ok(StepEnd::failure(format!("the working directory {} does not exist", directory.display())));
+    }
+    let file = job.directories.files.join(format!("{}.script{}", call.number, shell.extension));
+    fs::write(&file, &text)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    introduce(job, call, &text, &shell).await;
+    let argv = shell.argv(&file.display().to_string());
+    let invocation = Invocation { argv, env: call.env.clone(), directory, capture_stdout: false };
+    let ran = program::run(job, &invocation, &call.limits).await;
+    fs::remove_file(&file).ok();
+    Ok(match ran?.ended {
+        Ended::Exited(0) => StepEnd::success(),
+        Ended::Exited(code) => StepEnd {
+            conclusion: Conclusion::Failure,
+            ..StepEnd::failure(format!("Process completed with exit code {code}."))
+        },
+        Ended::Stopped(why) => StepEnd::stopped(why),
+    })
+}
+
+/// What is about to run, as GitHub's log shows it.
+async fn introduce(job: &mut Job<'_>, call: &StepCall<'_>, text: &str, shell: &shell::Shell) {
+    let first = text.trim().lines().next().unwrap_or_default();
+    let mut lines = format!("##[group]Run {first}\n{}\nshell: {}\n", text.trim_end(), shell.display());
+    if !call.own_env.is_empty() {
+        lines.push_str("env:\n");
+        for (name, value) in &call.own_env {
+            lines.push_str(&format!("  {name}: {value}\n"));
+        }
+    }
+    lines.push_str("##[endgroup]");
+    job.log.say(&lines).await;
+}
