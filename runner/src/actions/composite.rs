@@ -119,7 +119,8 @@ pub(super) async fn run(
         }
     }
     match inner.status {
-        Status::Success => {}
+        // `Skipped` is said of jobs alone.
+        Status::Success | Status::Skipped => {}
         Status::Failure => {
             end.conclusion = Conclusion::Failure;
             end.message = inner.first_failure;
@@ -150,7 +151,7 @@ fn step_of(step: ManifestStep, at: Place) -> Result<Step, String> {
             working_directory: step.working_directory.map(template),
         },
         (None, Some(uses)) => StepAction::Uses {
-            uses: action_of(&uses)?,
+            uses: action_of(&uses),
             with: templates(step.with).map(|(name, value)| (name, template(value))).collect(),
         },
         (Some(_), Some(_)) | (None, None) => return Err("a step has either `run` or `uses`".to_owned()),
@@ -168,9 +169,9 @@ fn step_of(step: ManifestStep, at: Place) -> Result<Step, String> {
 }
 
 /// Which version of ours or GitHub's is named makes no difference: there is one.
-fn action_of(uses: &str) -> Result<ActionRef, String> {
+fn action_of(uses: &str) -> ActionRef {
     if uses.starts_with("./") {
-        return Ok(ActionRef::Local(uses.to_owned()));
+        return ActionRef::Local(uses.to_owned());
     }
     let name = uses.split('@').next().unwrap_or_default();
     let builtin = match name {
@@ -181,9 +182,9 @@ fn action_of(uses: &str) -> Result<ActionRef, String> {
         "assay/upload-artifact" | "actions/upload-artifact" => BuiltinAction::UploadArtifact,
         "assay/download-artifact" | "actions/download-artifact" => BuiltinAction::DownloadArtifact,
         "assay/cache" | "actions/cache" => BuiltinAction::Cache,
-        _ => return Err(format!("the action `{uses}` is neither built in nor local")),
+        _ => return ActionRef::Unknown(uses.to_owned()),
     };
-    Ok(ActionRef::Builtin(builtin))
+    ActionRef::Builtin(builtin)
 }
 
 fn text(value: &Yaml) -> String {

@@ -31,6 +31,9 @@ pub(crate) async fn run(
     match uses {
         // Those that start programs end them themselves.
         ActionRef::Local(path) => composite::run(job, scope, call, path, inputs).await,
+        ActionRef::Unknown(name) => Ok(StepEnd::failure(format!(
+            "the action `{name}` cannot be run here: only actions of Assay's own and those of the repository (`./path`) can"
+        ))),
         ActionRef::Builtin(BuiltinAction::Eval) => eval::run(job, call, inputs).await,
         ActionRef::Builtin(BuiltinAction::Bench) => inspect::bench(job, call, inputs).await,
         ActionRef::Builtin(BuiltinAction::Inspect) => inspect::inspect(job, call, inputs).await,
@@ -64,7 +67,7 @@ async fn transfer(job: &mut Job<'_>, action: BuiltinAction, inputs: &Inputs) -> 
 
 async fn introduce(job: &mut Job<'_>, uses: &ActionRef, inputs: &Inputs) {
     let name = match uses {
-        ActionRef::Local(path) => path.clone(),
+        ActionRef::Local(name) | ActionRef::Unknown(name) => name.clone(),
         ActionRef::Builtin(action) => format!("assay/{}@v1", name(*action)),
     };
     let mut lines = format!("##[group]Run {name}\n");

@@ -27,7 +27,7 @@ impl Scope {
     /// That of the job itself, with its `env:` evaluated.
     pub(crate) async fn of_job(job: &mut Job<'_>) -> Self {
         let mut contexts = job.spec.contexts.clone();
-        for name in ["needs", "matrix", "strategy", "vars", "inputs", "assay"] {
+        for name in ["github", "env", "needs", "matrix", "strategy", "vars", "inputs", "assay"] {
             contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
         }
         contexts.insert("secrets".to_owned(), json!(job.spec.secrets));
@@ -90,7 +90,7 @@ impl Scope {
     pub(crate) fn set_status(&mut self, status: Status) {
         self.status = status;
         let text = match status {
-            Status::Success => "success",
+            Status::Success | Status::Skipped => "success",
             Status::Failure => "failure",
             Status::Cancelled => "cancelled",
         };

@@ -138,7 +138,8 @@ impl<'a> Job<'a> {
             (Some(Stopped::TimedOut), _) => Conclusion::TimedOut,
             (Some(Stopped::Cancelled), _) | (None, Status::Cancelled) => Conclusion::Cancelled,
             (None, Status::Failure) => Conclusion::Failure,
-            (None, Status::Success) => Conclusion::Success,
+            // `Skipped` is said of jobs that never came here.
+            (None, Status::Success | Status::Skipped) => Conclusion::Success,
         };
         if conclusion == Conclusion::Success {
             crate::actions::cache::save_all(&mut self).await;

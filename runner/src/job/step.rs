@@ -81,7 +81,9 @@ pub(super) fn written_name(step: &Step) -> String {
             let first = script.value.trim().lines().next().unwrap_or_default();
             format!("Run {}", first.chars().take(100).collect::<String>())
         }
-        (None, StepAction::Uses { uses: ActionRef::Local(path), .. }) => format!("Run {path}"),
+        (None, StepAction::Uses { uses: ActionRef::Local(name) | ActionRef::Unknown(name), .. }) => {
+            format!("Run {name}")
+        }
         (None, StepAction::Uses { uses: ActionRef::Builtin(action), .. }) => {
             format!("Run assay/{}@v1", actions::name(*action))
         }

@@ -1,0 +1,203 @@
+//! The built-in actions.
+
+use std::{fs, process::Command};
+
+use runner::job::local::Source;
+use workflows::run::Conclusion;
+
+use crate::harness::Bench;
+
+fn repository(bench: &Bench, files: &[(&str, &str)]) -> (Source, String) {
+    let path = bench.path().join("repository");
+    fs::create_dir(&path).unwrap();
+    for (name, text) in files {
+        fs::create_dir_all(path.join(name).parent().unwrap()).unwrap();
+        fs::write(path.join(name), text).unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").current_dir(&path).args(identity).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "c"]);
+    let sha = git(&["rev-parse", "HEAD"]);
+    (Source::Repository(path), sha)
+}
+
+#[tokio::test]
+async fn files_go_from_a_commit_to_an_artifact_to_another_job() {
+    let mut bench = Bench::new();
+    let (source, sha) = repository(&bench, &[("m/a.onnx", "AAAA"), ("m/readme", "x")]);
+    bench.source = Some(source);
+    let mut spec = bench.spec(
+        r#"
+    steps:
+      - uses: actions/checkout@v4
+      - run: ls -A
+      - uses: assay/upload-artifact@v1
+        with: { name: models, path: "m/*.onnx" }
+"#,
+    );
+    spec.checkout.sha = sha.parse().unwrap();
+    bench.run_spec(&spec).await.concluded(Conclusion::Success).logged("\nm\n").not_logged(".git\n");
+    let done = bench
+        .run(
+            r#"
+    steps:
+      - uses: assay/download-artifact@v1
+        with: { name: models, path: got }
+      - run: cat got/a.onnx; ls got | wc -l
+      - uses: assay/download-artifact@v1
+        with: { path: all }
+      - run: ls all/models
+      - uses: assay/download-artifact@v1
+        with: { name: nothing }
+"#,
+        )
+        .await;
+    done.concluded(Conclusion::Failure)
+        .logged("AAAA1")
+        .logged("\na.onnx\n")
+        .logged("the run has no artifact `nothing`");
+}
+
+#[tokio::test]
+async fn an_artifact_without_files_is_as_bad_as_the_workflow_says() {
+    let mut bench = Bench::new();
+    let job = |then: &str| {
+        format!(
+            "    steps:\n      - uses: assay/upload-artifact@v1\n        with: {{ path: none/*, if-no-files-found: {then} }}\n"
+        )
+    };
+    bench.run(&job("warn")).await.concluded(Conclusion::Success).logged("##[warning]No file");
+    bench.run(&job("error")).await.concluded(Conclusion::Failure).logged("No file was found");
+}
+
+const EVALUATION: &str = r#"{"name":"","task":"classification","n":3,"metrics":{"accuracy":0.5},
+ "model":{"path":"m.onnx","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","bytes":4},
+ "dataset":{"path":"d.npz","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","bytes":4},
+ "provider":{"requested":"cpu","nodes":{},"device":"a CPU","version":"1","threads":1},
+ "timing":{"load_ms":1,"run_ms":1,"total_ms":2}}"#;
+
+#[tokio::test]
+async fn an_evaluation_is_named_kept_and_its_numbers_are_outputs() {
+    let mut bench = Bench::new();
+    bench.fake_assay(&format!(
+        "#!/bin/sh\nfor w; do last=$w; done\necho \"args: $*\" >&2\necho outcomes > \"$last\"\ncat <<'E'\n{EVALUATION}\nE\n"
+    ));
+    let done = bench
+        .run(
+            r#"
+    steps:
+      - id: holdout
+        uses: assay/eval@v1
+        with: { model: m.onnx, dataset: d.npz, task: classification, metrics: "accuracy,f1", no-cache: true }
+      - run: echo "it is ${{ steps.holdout.outputs.accuracy }}"
+"#,
+        )
+        .await;
+    done.concluded(Conclusion::Success)
+        .logged("args: eval --model=m.onnx --dataset=d.npz --task=classification --metrics=accuracy,f1 --no-cache --json --outcomes ")
+        .logged("\nit is 0.5");
+    let evaluation = &done.result.evaluations[0];
+    assert_eq!((evaluation.name.as_str(), evaluation.n), ("holdout", 3));
+    let blob = evaluation.outcomes.as_ref().unwrap();
+    let kept = bench.path().join("host/blobs").join(blob.digest.hex());
+    assert_eq!(fs::read_to_string(kept).unwrap(), "outcomes\n");
+}
+
+#[tokio::test]
+async fn an_evaluation_that_cannot_be_fails_with_its_reason() {
+    let mut bench = Bench::new();
+    let job = "    steps:\n      - uses: assay/eval@v1\n        with: { model: m.onnx, dataset: d.npz }\n";
+    bench.fake_assay("#!/bin/sh\necho 'error: m.onnx: not a model' >&2; exit 2\n");
+    let done = bench.run(job).await;
+    done.concluded(Conclusion::Failure);
+    assert_eq!(done.result.annotations[0].message, "m.onnx: not a model");
+    bench.fake_assay("#!/bin/sh\nkill -SEGV $$\n");
+    bench.run(job).await.concluded(Conclusion::Failure).logged("crashed (SIGSEGV)");
+    let unknown = "    steps:\n      - run: printf 'version https://git-lfs.github.com/spec/v1\\n' > m.onnx\n";
+    let job = format!("{unknown}{}", job.trim_start_matches("    steps:\n"));
+    bench.run(&job).await.concluded(Conclusion::Failure).logged("Git LFS pointer");
+}
+
+#[tokio::test]
+async fn a_step_measures_for_itself() {
+    let mut bench = Bench::new();
+    let done = bench
+        .run(
+            r#"
+    steps:
+      - id: mine
+        run: |
+          echo '{"metric":"bleu","value":31.5}' >> "$ASSAY_METRICS"
+          echo '{"id":"1","target":1,"prediction":1,"values":{"accuracy":1}}' >> "$ASSAY_METRICS"
+"#,
+        )
+        .await;
+    done.concluded(Conclusion::Success);
+    let evaluation = &done.result.evaluations[0];
+    assert_eq!((evaluation.name.as_str(), evaluation.metrics["bleu"], evaluation.n), ("mine", 31.5, 1));
+    assert!(evaluation.outcomes.is_some());
+}
+
+#[tokio::test]
+async fn a_composite_action_has_inputs_and_outputs_of_its_own() {
+    let mut bench = Bench::new();
+    let action = r#"
+inputs:
+  who: { required: true }
+  greeting: { default: hello }
+outputs:
+  text: { value: "${{ steps.say.outputs.text }}" }
+runs:
+  using: composite
+  steps:
+    - id: say
+      shell: bash
+      run: |
+        echo "text=${{ inputs.greeting }} ${{ inputs.who }}" >> "$GITHUB_OUTPUT"
+        echo "path ${{ github.action_path }}"
+    - { shell: sh, if: "inputs.who == 'nobody'", run: exit 9 }
+"#;
+    let (source, sha) = repository(&bench, &[("greet/action.yml", action)]);
+    bench.source = Some(source);
+    let mut spec = bench.spec(
+        r#"
+    steps:
+      - uses: assay/checkout@v1
+      - { id: g, uses: ./greet, with: { who: world } }
+      - run: echo "said ${{ steps.g.outputs.text }}"
+      - { uses: ./greet, with: { who: nobody } }
+      - { if: always(), uses: ./missing }
+"#,
+    );
+    spec.checkout.sha = sha.parse().unwrap();
+    let done = bench.run_spec(&spec).await;
+    done.concluded(Conclusion::Failure).logged("said hello world").logged("/greet\n").logged("no action.yml");
+    assert_eq!(done.conclusions(), ["success", "success", "success", "failure", "failure"]);
+}
+
+#[tokio::test]
+async fn a_cache_is_kept_but_not_by_strangers() {
+    let mut bench = Bench::new();
+    let job = |content: &str| {
+        format!(
+            r#"
+    steps:
+      - {{ id: c, uses: actions/cache@v4, with: {{ key: k1, path: deps, restore-keys: k }} }}
+      - run: |
+          echo "hit=${{{{ steps.c.outputs.cache-hit }}}}"; cat deps/x || true
+          mkdir -p deps; echo {content} > deps/x
+"#
+        )
+    };
+    bench.trusted = false;
+    bench.run(&job("poison")).await.concluded(Conclusion::Success).logged("hit=false").logged("Saved the cache");
+    bench.trusted = true;
+    bench.run(&job("good")).await.logged("hit=false").not_logged("\npoison");
+    bench.run(&job("other")).await.logged("hit=true").logged("\ngood\n");
+}
