@@ -2,6 +2,7 @@
 //! repositories and a runner that does as the test says.
 
 mod jobs;
+mod pages;
 mod spine;
 mod store_torture;
 mod webhooks;
