@@ -17,6 +17,7 @@ mod pairing;
 mod policy;
 mod rule;
 mod scored;
+pub mod simulate;
 
 pub mod stats;
 #[cfg(test)]

@@ -72,18 +72,28 @@ fn tail(border: &[u64], n: u64, worse: f64, better: f64) -> f64 {
         }
         let left = n - c;
         if *fewest <= left {
-            let given = if *fewest == 0 {
-                1.0
-            } else {
-                let p = rest_ratio.clamp(0.0, 1.0);
-                beta_inc(*fewest as f64, (left - fewest + 1) as f64, p, 1.0 - p)
-            };
+            let given = 1.0 - binomial_below(*fewest, left, rest_ratio.clamp(0.0, 1.0));
             sum += of_better * given;
         }
         seen += of_better;
         if seen > 1.0 - 1e-12 {
             break;
         }
+    }
+    sum
+}
+
+/// P(X < k) for X binomial(n, p), term by term: k is small here.
+fn binomial_below(k: u64, n: u64, p: f64) -> f64 {
+    if p >= 1.0 {
+        return if k > n { 1.0 } else { 0.0 };
+    }
+    let odds = p / (1.0 - p);
+    let mut term = (n as f64 * (-p).ln_1p()).exp();
+    let mut sum = 0.0;
+    for hits in 0..k {
+        sum += term;
+        term *= (n - hits) as f64 / (hits + 1) as f64 * odds;
     }
     sum
 }
