@@ -6,5 +6,6 @@ pub mod delivery;
 pub mod github;
 pub mod npm;
 pub mod process;
+pub mod proxy;
 pub mod repo;
 pub mod wait;
