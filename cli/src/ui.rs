@@ -12,6 +12,11 @@ pub fn colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
+/// The same for what goes to standard error.
+pub fn colour_stderr() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
 /// Columns of the terminal; 100 when piped.
 pub fn width() -> usize {
     match rustix::termios::tcgetwinsize(std::io::stdout()) {

@@ -14,9 +14,12 @@ pub fn assay() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
+        // Benches measure what users run.
+        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
         let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .current_dir(root)
             .args(["build", "--quiet", "--package", "cli", "--bin", "assay", "--message-format=json"])
+            .args(profile)
             .output()
             .expect("cargo runs: it runs these tests");
         assert!(output.status.success(), "building assay failed:\n{}", String::from_utf8_lossy(&output.stderr));

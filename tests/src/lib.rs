@@ -8,4 +8,5 @@ pub mod npm;
 pub mod process;
 pub mod proxy;
 pub mod repo;
+pub mod stack;
 pub mod wait;

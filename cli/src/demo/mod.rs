@@ -67,9 +67,10 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 /// Finds ONNX Runtime or installs it, and says which one it got.
 fn find_onnxruntime() -> anyhow::Result<()> {
     let task = Task::start("ONNX Runtime");
-    match runner::onnx::library::ensure(&mut |note| task.note(note)) {
-        Ok(library) => {
-            task.done(library.to_string());
+    match runner::onnx::runtime::runtime(&|note| task.note(note)) {
+        Ok(runtime) => {
+            let (library, providers) = (runtime.library(), runtime.providers().join(", "));
+            task.done(format!("{} {} ({providers})  {}", runtime.version(), library.source, library.path.display()));
             Ok(())
         }
         Err(error) => {
@@ -103,11 +104,7 @@ async fn story(url: &str, home: &Path, data: &Path) -> anyhow::Result<Exit> {
 
     let main = project::first_commit(&work)?;
     let baseline = judged(&api, &repo, &work, "main", &main, "Push main with the good model").await?;
-    let mut ok = expect(
-        &[Conclusion::Success, Conclusion::Neutral],
-        &baseline,
-        "the first evaluation is the baseline",
-    );
+    let mut ok = expect(&[Conclusion::Success, Conclusion::Neutral], &baseline, "the first evaluation is the baseline");
 
     say("");
     say(paint(Style::Bold, "Three branches, each a pull request into main"));

@@ -1,0 +1,308 @@
+//! One workflow, here: the same pure decisions as on the server, carried out one job after the other.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::Context;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use runner::{
+    job::{
+        JobEnvironment,
+        local::{LocalHost, Source},
+    },
+    process::sandbox::Sandbox,
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use workflows::{
+    event::Event,
+    evaluation::{Evaluation, Outcomes},
+    ids::{JobId, JobKey, Sha},
+    plan::{PlannedJob, github_context},
+    protocol::{CheckoutSpec, JobResult, JobSpec},
+    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobView, Snapshot, advance, need_results},
+    syntax::Workflow,
+};
+
+use super::print::Printer;
+
+/// What a workflow needs around it.
+pub(super) struct Surroundings {
+    pub(super) sandbox: Sandbox,
+    pub(super) cache: PathBuf,
+    pub(super) assay: PathBuf,
+    pub(super) onnxruntime: Option<PathBuf>,
+    /// For everything that is thrown away afterwards.
+    pub(super) scratch: PathBuf,
+}
+
+/// Which files the jobs see.
+pub(super) struct Subject {
+    pub(super) source: Source,
+    pub(super) sha: Sha,
+}
+
+/// One job, ended.
+pub(super) struct EndedJob {
+    pub(super) key: JobKey,
+    pub(super) name: String,
+    pub(super) conclusion: Conclusion,
+    pub(super) summary: Option<String>,
+}
+
+/// What came of it.
+pub(super) struct Outcome {
+    pub(super) conclusion: Conclusion,
+    pub(super) jobs: Vec<EndedJob>,
+    pub(super) evaluations: Vec<Measured>,
+}
+
+/// An evaluation with its outcomes, and the job that made it.
+pub(super) struct Measured {
+    pub(super) job: String,
+    pub(super) evaluation: Evaluation,
+    pub(super) outcomes: Option<Outcomes>,
+    pub(super) isolation: workflows::protocol::Isolation,
+}
+
+struct Row {
+    planned: PlannedJob,
+    life: JobLife,
+    outputs: IndexMap<String, String>,
+    summary: Option<String>,
+}
+
+/// Runs a workflow to its end. `only` leaves out the jobs that the named one does not need.
+pub(super) async fn execute(
+    workflow: &Workflow,
+    event: &Event,
+    subject: &Subject,
+    around: &Surroundings,
+    only: Option<&JobId>,
+    printer: &Arc<Mutex<Printer>>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<Outcome> {
+    let contexts = IndexMap::from([
+        ("github".to_owned(), github_context(event, workflow, 1, 1)),
+        ("vars".to_owned(), json!({})),
+        ("inputs".to_owned(), json!({})),
+    ]);
+    let wanted = wanted(workflow, only)?;
+    let mut groups: IndexMap<JobId, Group> =
+        workflow.jobs.keys().filter(|id| wanted.contains(*id)).map(|id| (id.clone(), Group::Waiting)).collect();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut evaluations = Vec::new();
+    let mut skipped = Vec::new();
+    let directory = around.scratch.join(format!("run-{}", subject.sha.short()));
+    loop {
+        let cancelled = cancel.is_cancelled().then_some("interrupted");
+        let views: Vec<JobView<'_>> =
+            rows.iter().map(|row| JobView { planned: &row.planned, life: &row.life, outputs: &row.outputs }).collect();
+        let snapshot = Snapshot { workflow, contexts: &contexts, groups: &groups, jobs: &views, cancel: cancelled };
+        // One decision at a time: each changes what the next is made from.
+        let decision = advance(&snapshot).into_iter().next().context("the workflow can go no further")?;
+        let needs = match &decision {
+            Decision::Offer(key) => {
+                let id = &rows.iter().find(|row| row.planned.key == *key).context("no such job")?.planned.id;
+                needs_context(&snapshot, workflow, id)
+            }
+            _ => json!({}),
+        };
+        let now = Timestamp::now();
+        match decision {
+            Decision::Skip { job, name } => {
+                printer.lock().expect("printing does not panic").skipped(&name);
+                skipped.push(EndedJob {
+                    key: JobKey::new(&job, None),
+                    name: name.clone(),
+                    conclusion: Conclusion::Skipped,
+                    summary: None,
+                });
+                groups.insert(job, Group::Skipped { name, at: now });
+            }
+            Decision::Invalid { job, diagnostic } => {
+                printer.lock().expect("printing does not panic").problem(&diagnostic);
+                groups.insert(job, Group::Invalid { diagnostic, at: now });
+            }
+            Decision::Expand { job, rows: planned } => {
+                let count = u32::try_from(planned.len()).context("a matrix is at most 256 rows")?;
+                rows.extend(planned.into_iter().map(|planned| Row {
+                    planned,
+                    life: JobLife::new(cancelled.is_some()),
+                    outputs: IndexMap::new(),
+                    summary: None,
+                }));
+                groups.insert(job, Group::Expanded { rows: count });
+            }
+            Decision::Cancel { key, reason } => {
+                let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
+                row.life = row.life.clone().apply(JobEvent::CancelAsked(reason), now)?;
+            }
+            Decision::Offer(key) => {
+                let index = rows.iter().position(|row| row.planned.key == key).context("no such job")?;
+                let spec = spec(workflow, event, subject, &contexts, &rows[index].planned, needs)?;
+                let result = run_job(&spec, subject, around, &directory, printer, cancel).await?;
+                let blobs = LocalHost::new(
+                    subject.source.clone(),
+                    directory.clone(),
+                    around.cache.clone(),
+                    Box::new(|_| {}),
+                    Box::new(|_| {}),
+                );
+                for evaluation in &result.evaluations {
+                    evaluations.push(Measured {
+                        job: rows[index].planned.name.clone(),
+                        outcomes: outcomes(&blobs, evaluation)?,
+                        evaluation: evaluation.clone(),
+                        isolation: result.isolation,
+                    });
+                }
+                let row = &mut rows[index];
+                let claimed = JobEvent::Claimed { runner: "here".to_owned() };
+                let life = row.life.clone().apply(JobEvent::Offered, now)?.apply(claimed, now)?;
+                row.life = life.apply(JobEvent::Concluded(result.conclusion), Timestamp::now())?;
+                row.outputs = result.outputs;
+                row.summary = result.summary;
+            }
+            Decision::Conclude(conclusion) => {
+                let mut jobs: Vec<EndedJob> = rows
+                    .into_iter()
+                    .map(|row| EndedJob {
+                        key: row.planned.key,
+                        name: row.planned.name,
+                        conclusion: row.life.conclusion().unwrap_or(Conclusion::Cancelled),
+                        summary: row.summary,
+                    })
+                    .collect();
+                jobs.extend(skipped);
+                return Ok(Outcome { conclusion, jobs, evaluations });
+            }
+        }
+    }
+}
+
+/// The named job and all that it needs; every job where none is named.
+fn wanted(workflow: &Workflow, only: Option<&JobId>) -> anyhow::Result<Vec<JobId>> {
+    let Some(only) = only else { return Ok(workflow.jobs.keys().cloned().collect()) };
+    let names = || workflow.jobs.keys().map(JobId::as_str).collect::<Vec<_>>().join(", ");
+    anyhow::ensure!(workflow.jobs.contains_key(only), "there is no job {only} in {}; there are: {}", workflow.file, names());
+    let mut wanted = vec![only.clone()];
+    let mut next = 0;
+    while let Some(job) = wanted.get(next).cloned() {
+        for need in workflow.jobs.get(&job).into_iter().flat_map(|job| &job.needs) {
+            if !wanted.contains(&need.value) {
+                wanted.push(need.value.clone());
+            }
+        }
+        next += 1;
+    }
+    Ok(wanted)
+}
+
+fn needs_context(snapshot: &Snapshot<'_>, workflow: &Workflow, job: &JobId) -> Value {
+    let results = need_results(snapshot, job).unwrap_or_default();
+    let direct = workflow.jobs.get(job).into_iter().flat_map(|job| &job.needs);
+    let entry = |id: &JobId| {
+        let result = results.get(id)?;
+        Some((id.to_string(), json!({ "result": result.result, "outputs": result.outputs })))
+    };
+    Value::Object(direct.filter_map(|need| entry(&need.value)).collect())
+}
+
+fn spec(
+    workflow: &Workflow,
+    event: &Event,
+    subject: &Subject,
+    contexts: &IndexMap<String, Value>,
+    planned: &PlannedJob,
+    needs: Value,
+) -> anyhow::Result<JobSpec> {
+    let object = |entries: &IndexMap<String, Value>| Value::Object(entries.clone().into_iter().collect());
+    let mut contexts = contexts.clone();
+    contexts.insert("needs".to_owned(), needs);
+    contexts.insert("matrix".to_owned(), object(&planned.matrix));
+    contexts.insert("strategy".to_owned(), object(&planned.strategy));
+    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(workflow);
+    Ok(JobSpec {
+        repo: event.repo.clone(),
+        run_number: 1,
+        attempt: 1,
+        key: planned.key.clone(),
+        name: planned.name.clone(),
+        checkout: CheckoutSpec { url: String::new(), sha: subject.sha.clone(), git_ref: None, token: None },
+        job: workflow.jobs.get(&planned.id).context("a planned job is in its workflow")?.clone(),
+        workflow_env,
+        workflow_defaults,
+        contexts,
+        secrets: BTreeMap::new(),
+        timeout_minutes: planned.timeout_minutes,
+        workflow_file: workflow.file.clone(),
+        trusted: true,
+    })
+}
+
+async fn run_job(
+    spec: &JobSpec,
+    subject: &Subject,
+    around: &Surroundings,
+    directory: &std::path::Path,
+    printer: &Arc<Mutex<Printer>>,
+    cancel: &CancellationToken,
+) -> anyhow::Result<JobResult> {
+    printer.lock().expect("printing does not panic").job(&spec.name);
+    let (logger, stepper) = (printer.clone(), printer.clone());
+    let host = LocalHost::new(
+        subject.source.clone(),
+        directory.to_owned(),
+        around.cache.clone(),
+        Box::new(move |bytes| logger.lock().expect("printing does not panic").log(bytes)),
+        Box::new(move |steps| stepper.lock().expect("printing does not panic").steps(steps)),
+    );
+    let environment = JobEnvironment {
+        directory: directory.join("jobs").join(spec.key.as_str().replace('/', "-")),
+        cache: around.cache.clone(),
+        sandbox: around.sandbox.clone(),
+        slot: 0,
+        gpus: Vec::new(),
+        monitor: None,
+        assay: around.assay.clone(),
+        onnxruntime: around.onnxruntime.clone(),
+        runner_name: "here".to_owned(),
+    };
+    let result = runner::job::execute(spec, &host, &environment, cancel.clone()).await;
+    printer.lock().expect("printing does not panic").ended(&spec.name, &result);
+    Ok(result)
+}
+
+fn outcomes(host: &LocalHost, evaluation: &Evaluation) -> anyhow::Result<Option<Outcomes>> {
+    let Some(blob) = &evaluation.outcomes else { return Ok(None) };
+    let path = host.blob(&blob.digest);
+    Ok(Some(crate::outcomes::read(&path)?))
+}
+
+impl Measured {
+    /// Where it ran, as a report tells it.
+    pub(super) fn ran(&self) -> workflows::report::Ran {
+        let Evaluation { name, provider, model, dataset, n, .. } = &self.evaluation;
+        workflows::report::Ran {
+            evaluation: name.clone(),
+            job: self.job.clone(),
+            device: provider.device.clone(),
+            provider: provider.requested.clone(),
+            runtime: provider.version.clone(),
+            isolation: match self.isolation {
+                workflows::protocol::Isolation::Bubblewrap => "in a sandbox (bubblewrap)".to_owned(),
+                workflows::protocol::Isolation::None => "not isolated".to_owned(),
+            },
+            model: model.path.clone(),
+            dataset: dataset.path.clone(),
+            n: *n,
+            head_outcomes: None,
+            base_outcomes: None,
+        }
+    }
+}

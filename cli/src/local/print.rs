@@ -1,0 +1,102 @@
+//! A run as it happens, on a terminal: jobs, steps, and what they print.
+
+use std::io::Write;
+
+use workflows::{
+    protocol::{JobResult, StepReport, StepState},
+    run::Conclusion,
+    syntax::Diagnostic,
+};
+
+use crate::ui::{Style, paint};
+
+/// Writes to standard error where standard output is for one JSON document.
+pub(super) struct Printer {
+    to_stderr: bool,
+    /// How many steps of the current job have been announced, and how many have been seen to end.
+    announced: usize,
+    ended: usize,
+    line: Vec<u8>,
+}
+
+impl Printer {
+    pub(super) fn new(to_stderr: bool) -> Self {
+        Self { to_stderr, announced: 0, ended: 0, line: Vec::new() }
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        // A closed pipe is the reader's choice.
+        let _ = match self.to_stderr {
+            true => writeln!(std::io::stderr(), "{line}"),
+            false => writeln!(std::io::stdout(), "{line}"),
+        };
+    }
+
+    pub(super) fn job(&mut self, name: &str) {
+        (self.announced, self.ended) = (0, 0);
+        self.say(&paint(Style::Bold, &format!("● {name}")));
+    }
+
+    pub(super) fn steps(&mut self, steps: &[StepReport]) {
+        for (index, step) in steps.iter().enumerate() {
+            if index >= self.announced && !matches!(step.state, StepState::Pending) {
+                self.flush();
+                self.announced = index + 1;
+                if matches!(step.state, StepState::Running { .. }) {
+                    self.say(&format!("  {} {}", paint(Style::Dim, "▸"), step.name));
+                }
+            }
+            if let StepState::Finished { outcome, .. } = &step.state
+                && index >= self.ended
+            {
+                self.flush();
+                self.ended = index + 1;
+                if *outcome != Conclusion::Success {
+                    self.say(&format!("  {} {}", mark(*outcome), paint(Style::Dim, &format!("{}: {outcome}", step.name))));
+                }
+            }
+        }
+    }
+
+    /// Prints whole lines; the rest waits for its end.
+    pub(super) fn log(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' {
+                self.flush();
+            } else {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.line.is_empty() {
+            let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
+            self.line.clear();
+            self.say(&format!("    {}", paint(Style::Dim, &line)));
+        }
+    }
+
+    pub(super) fn ended(&mut self, name: &str, result: &JobResult) {
+        self.flush();
+        let summary = result.summary.as_deref().map(|s| format!(": {s}")).unwrap_or_default();
+        self.say(&format!("{} {name} {}{summary}", mark(result.conclusion), result.conclusion));
+    }
+
+    pub(super) fn skipped(&mut self, name: &str) {
+        self.say(&format!("{} {name} skipped", mark(Conclusion::Skipped)));
+    }
+
+    pub(super) fn problem(&mut self, diagnostic: &Diagnostic) {
+        let Diagnostic { file, line, column, message, .. } = diagnostic;
+        self.say(&format!("{} {file}:{line}:{column}: {message}", mark(Conclusion::Failure)));
+    }
+}
+
+fn mark(conclusion: Conclusion) -> String {
+    match conclusion {
+        Conclusion::Success => paint(Style::Good, "✓"),
+        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => paint(Style::Bad, "✗"),
+        Conclusion::Neutral | Conclusion::Skipped | Conclusion::Cancelled => paint(Style::Dim, "○"),
+    }
+}
