@@ -27,8 +27,6 @@ pub struct GateAnswer {
     #[serde(default)]
     pub summary: Option<String>,
     #[serde(default)]
-    pub text: Option<String>,
-    #[serde(default)]
     pub url: Option<String>,
 }
 

@@ -42,7 +42,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let verdict = judge(&policy, &[head], Some(&[base]));
     let name = |path: &Path| CommitRef { name: path.display().to_string(), url: None };
-    let context = report::Context { head: name(&args.head), base: Some(name(&args.base)), ..report::Context::default() };
+    let context =
+        report::Context { head: name(&args.head), base: Some(name(&args.base)), ..report::Context::default() };
     if args.json {
         ui::say(serde_json::to_string_pretty(&verdict)?);
     } else if args.markdown {
@@ -65,15 +66,7 @@ fn inputs(args: &Args) -> anyhow::Result<(Policy, Side, Side)> {
 }
 
 fn read_side(path: &Path) -> anyhow::Result<Side> {
-    let read = || format!("cannot read {}", path.display());
-    let bytes = std::fs::read(path).with_context(read)?;
-    let bytes = match path.extension().is_some_and(|extension| extension == "zst") {
-        true => zstd::decode_all(bytes.as_slice()).with_context(read)?,
-        false => bytes,
-    };
-    let text = String::from_utf8(bytes).with_context(read)?;
-    let outcomes = Outcomes::parse(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    Ok(side_of_outcomes("outcomes", &outcomes))
+    Ok(side_of_outcomes("outcomes", &crate::outcomes::read(path)?))
 }
 
 /// No metric that is known to have a direction may get worse.
@@ -123,6 +116,8 @@ fn scalar(value: &Value) -> anyhow::Result<String> {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => bail!("should be a text or a number"),
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
+            bail!("should be a text or a number")
+        }
     }
 }

@@ -1,12 +1,22 @@
 //! The one binary, `assay`: arguments and wiring only.
+#![expect(unreachable_pub, reason = "a binary has no outside: `pub` marks what other modules use")]
 
 mod api;
+mod check;
+mod compare;
 mod demo;
 mod embedded;
+mod eval;
 mod exit;
+mod expr;
 mod hook;
 mod init;
+mod local;
+mod outcomes;
+mod plan;
 mod serve;
+mod store;
+mod token;
 mod ui;
 
 use std::process::ExitCode;
@@ -31,11 +41,27 @@ enum Command {
     Serve(serve::Serve),
     /// Execute jobs for a server.
     Runner(serve::Runner),
+    /// Run a workflow here, on the working tree, and print the table that the check run will show.
+    Run(local::Args),
+    /// Lint workflows: every mistake at once.
+    Check(check::Args),
+    /// Evaluate an expression of the workflow language.
+    Expr(expr::Args),
+    /// Print what a workflow would run for an event.
+    Plan(plan::Args),
+    /// Evaluate one model on one data set.
+    Eval(eval::Args),
+    /// Judge two outcomes files, offline.
+    Compare(compare::Args),
     /// Write a workflow for the models in a repository.
     Init(init::Args),
     /// Hooks of the local forge.
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Print a secret of a server, made when it is first asked for.
+    Token(token::Args),
+    /// Check, back up, restore or compact a server's store.
+    Store(store::Store),
 }
 
 fn main() -> ExitCode {
@@ -47,7 +73,7 @@ fn main() -> ExitCode {
     match run(cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{} {error:#}", ui::paint_error("error:"));
+            eprintln!("assay: {error:#}");
             Exit::Broken.into()
         }
     }
@@ -58,7 +84,15 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Demo(args) => block_on(demo::run(args)),
         Command::Serve(args) => block_on(serve::serve(args)),
         Command::Runner(args) => block_on(serve::runner(args)),
+        Command::Run(args) => block_on(local::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Expr(args) => expr::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Eval(args) => eval::run(args),
+        Command::Compare(args) => compare::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Token(args) => token::run(&args),
+        Command::Store(args) => block_on(store::store(args)),
         Command::Hook(command) => block_on(hook::run(command)),
     }
 }

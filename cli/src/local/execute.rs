@@ -19,8 +19,8 @@ use runner::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use workflows::{
-    event::Event,
     evaluation::{Evaluation, Outcomes},
+    event::Event,
     ids::{JobId, JobKey, Sha},
     plan::{PlannedJob, github_context},
     protocol::{CheckoutSpec, JobResult, JobSpec},
@@ -189,7 +189,12 @@ pub(super) async fn execute(
 fn wanted(workflow: &Workflow, only: Option<&JobId>) -> anyhow::Result<Vec<JobId>> {
     let Some(only) = only else { return Ok(workflow.jobs.keys().cloned().collect()) };
     let names = || workflow.jobs.keys().map(JobId::as_str).collect::<Vec<_>>().join(", ");
-    anyhow::ensure!(workflow.jobs.contains_key(only), "there is no job {only} in {}; there are: {}", workflow.file, names());
+    anyhow::ensure!(
+        workflow.jobs.contains_key(only),
+        "there is no job {only} in {}; there are: {}",
+        workflow.file,
+        names()
+    );
     let mut wanted = vec![only.clone()];
     let mut next = 0;
     while let Some(job) = wanted.get(next).cloned() {

@@ -18,10 +18,10 @@ use workflows::{
     event::Event,
     gate::{self, Policy, Verdict},
     ids::{JobId, Sha},
-    plan::{Selection, select},
+    plan::{Selection, preview, select},
     report,
     run::Conclusion,
-    syntax::{self, Severity, Workflow},
+    syntax::{self, Paint, Severity, Workflow},
 };
 
 use self::{
@@ -68,13 +68,14 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let Some(chosen) = choose(&args, &tree, &event)? else { return Ok(Exit::No) };
     if args.dry_run {
         for chosen in &chosen {
-            crate::plan::print(&chosen.workflow, &event)?;
+            ui::say(serde_json::to_string_pretty(&preview(&chosen.workflow, &event, None))?);
         }
         return Ok(Exit::Yes);
     }
 
     let printer = Arc::new(Mutex::new(Printer::new(args.json)));
-    let scratch = tempfile::Builder::new().prefix("assay-run-").tempdir().context("cannot make a temporary directory")?;
+    let scratch =
+        tempfile::Builder::new().prefix("assay-run-").tempdir().context("cannot make a temporary directory")?;
     let around = surroundings(&args, scratch.path(), &printer).await?;
     let cancel = CancellationToken::new();
     let interrupt = cancel.clone();
@@ -105,14 +106,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// A made-up event, or one from a file.
+/// The event that this tree would be, or one from a file.
 fn event(name: &str, tree: &WorkTree, base: Option<&Sha>) -> anyhow::Result<Event> {
-    let path = PathBuf::from(name);
-    if !path.is_file() {
-        return tree.event(name, base);
+    match PathBuf::from(name).is_file() {
+        true => Ok(crate::plan::read_event(name)?.0),
+        false => tree.event(name, base),
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {name}"))?;
-    serde_json::from_str(&text).with_context(|| format!("{name} is not an event"))
 }
 
 /// The workflows to run; none where one of them has errors, which are printed.
@@ -134,8 +133,9 @@ fn choose(args: &Args, tree: &WorkTree, event: &Event) -> anyhow::Result<Option<
     let mut reasons = Vec::new();
     for (file, text) in files {
         let (workflow, diagnostics) = syntax::parse(&file, &text);
-        if !diagnostics.is_empty() {
-            eprint!("{}", syntax::render_terminal(&diagnostics, &text, ui::colour_stderr()));
+        let paint = if ui::colour_stderr() { Paint::ANSI } else { Paint::PLAIN };
+        for diagnostic in &diagnostics {
+            eprintln!("{}", syntax::to_text(diagnostic, &text, &paint));
         }
         if diagnostics.iter().any(|d| d.severity == Severity::Error) {
             valid = false;

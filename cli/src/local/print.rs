@@ -52,7 +52,11 @@ impl Printer {
                 self.flush();
                 self.ended = index + 1;
                 if *outcome != Conclusion::Success {
-                    self.say(&format!("  {} {}", mark(*outcome), paint(Style::Dim, &format!("{}: {outcome}", step.name))));
+                    self.say(&format!(
+                        "  {} {}",
+                        mark(*outcome),
+                        paint(Style::Dim, &format!("{}: {outcome}", step.name))
+                    ));
                 }
             }
         }

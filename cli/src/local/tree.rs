@@ -42,7 +42,8 @@ impl WorkTree {
     /// default branch itself the commit before, or the last one if there are uncommitted changes.
     pub(super) fn base(&self, asked: Option<&str>) -> anyhow::Result<Option<Sha>> {
         if let Some(revision) = asked {
-            let object = self.repo.revparse_single(revision).with_context(|| format!("no commit is called {revision}"))?;
+            let object =
+                self.repo.revparse_single(revision).with_context(|| format!("no commit is called {revision}"))?;
             return Ok(Some(sha(object.peel_to_commit()?.id())?));
         }
         let head = Oid::from_str(self.head.as_str())?;
@@ -65,7 +66,8 @@ impl WorkTree {
         for entry in entries {
             let path = entry?.path();
             if is_yaml(&path) {
-                let name = path.strip_prefix(&self.root)?.to_str().context("a workflow's name is not UTF-8")?.to_owned();
+                let name =
+                    path.strip_prefix(&self.root)?.to_str().context("a workflow's name is not UTF-8")?.to_owned();
                 let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
                 files.push((name, text));
             }
