@@ -126,9 +126,9 @@ pub async fn plan(
 
 /// One file at one commit is wrong for every event: it is said once.
 fn known_as_broken(commit: &HeadCommit, path: &str) -> Option<FileOutcome> {
-    let outcomes = commit.plannings.iter().flat_map(|planning| &planning.files);
+    let mut outcomes = commit.plannings.iter().flat_map(|planning| &planning.files);
     let broken = |outcome: &&FileOutcome| matches!(outcome, FileOutcome::Invalid { file, .. } if file == path);
-    outcomes.filter(broken).next().cloned()
+    outcomes.find(broken).cloned()
 }
 
 /// What an event is compared with, and whose policy judges it.

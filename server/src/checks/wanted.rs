@@ -10,6 +10,7 @@ use workflows::{
 
 use crate::{
     app::App,
+    digest::beginning,
     forge::{CheckRun, CheckState},
     gate, runs,
     store::{
@@ -123,8 +124,7 @@ fn summary(job: &Job, word: &str) -> String {
             metrics(&mut text, result);
         }
     }
-    text.truncate(text.floor_char_boundary(SUMMARY_BYTES));
-    text
+    beginning(&text, SUMMARY_BYTES).to_owned()
 }
 
 fn steps(text: &mut String, job: &Job) {

@@ -31,6 +31,7 @@ use workflows::{
 };
 
 use super::records::JobRef;
+use crate::digest::beginning;
 
 /// A longer text is cut, and told apart by its hash: the engine's keys have a greatest length. Only
 /// repositories' names, which are read back from keys, may be longer.
@@ -52,9 +53,7 @@ impl Key {
     fn text(self, text: &str) -> Self {
         match text.len() <= LONGEST_TEXT {
             true => self.whole(text),
-            false => {
-                self.whole(&format!("{}~{}", &text[..text.floor_char_boundary(LONGEST_TEXT / 2)], short_hash(text)))
-            }
+            false => self.whole(&format!("{}~{}", beginning(text, LONGEST_TEXT / 2), short_hash(text))),
         }
     }
 
