@@ -3,6 +3,7 @@
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use workflows::{
+    gate::Verdict,
     ids::{RepoName, Sha},
     run::Conclusion,
 };
@@ -28,6 +29,11 @@ pub struct GateAnswer {
     pub summary: Option<String>,
     #[serde(default)]
     pub url: Option<String>,
+    /// Absent where there was nothing to judge.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    #[serde(default)]
+    pub base: Option<Sha>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

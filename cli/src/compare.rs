@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use serde_yaml::Value;
 use workflows::{
     compare::side_of_outcomes,
-    evaluation::Outcomes,
     gate::{Amount, Bound, Defaults, FieldError, Policy, Rule, Side, TestChoice, Unit, judge, metric},
     report::{self, CommitRef},
 };

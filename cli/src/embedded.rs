@@ -14,7 +14,8 @@ use tokio::sync::watch;
 /// A server, with a runner beside it if wanted, until told to stop.
 pub struct Embedded {
     pub url: String,
-    stop: watch::Sender<bool>,
+    stop_runner: watch::Sender<bool>,
+    stop_server: watch::Sender<bool>,
     server: tokio::task::JoinHandle<anyhow::Result<()>>,
     runner: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
 }
@@ -67,16 +68,17 @@ impl Embedded {
         let data = config.data.clone();
         let url = url_of(listener.local_addr()?);
         let token = server::secrets::runner_token(&data)?;
-        let (stop, _) = watch::channel(false);
-        let server = tokio::spawn(server::serve(config, listener, Clock::System, stopped(stop.subscribe())));
+        let (stop_runner, _) = watch::channel(false);
+        let (stop_server, _) = watch::channel(false);
+        let server = tokio::spawn(server::serve(config, listener, Clock::System, stopped(stop_server.subscribe())));
         let runner = match slots {
             None => None,
             Some(slots) => {
                 let config = runner_config(&url, token, &data, slots)?;
-                Some(tokio::spawn(runner::agent::run(config, stopped(stop.subscribe()))))
+                Some(tokio::spawn(runner::agent::run(config, stopped(stop_runner.subscribe()))))
             }
         };
-        Ok(Self { url, stop, server, runner })
+        Ok(Self { url, stop_runner, stop_server, server, runner })
     }
 
     /// Runs until `until` is done or one of the two fails; then stops both, the runner first, so that
@@ -89,10 +91,11 @@ impl Embedded {
                 Err(ended_early("runner", ended))
             }
         };
-        self.stop.send_replace(true);
+        self.stop_runner.send_replace(true);
         if let Some(runner) = self.runner.take_if(|runner| !runner.is_finished()) {
             runner.await.context("the runner panicked")??;
         }
+        self.stop_server.send_replace(true);
         if !self.server.is_finished() {
             self.server.await.context("the server panicked")??;
         }

@@ -14,8 +14,8 @@ use crate::binary::assay;
 pub struct Stack {
     pub url: String,
     pub data: PathBuf,
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    /// The server first.
+    tasks: Vec<(watch::Sender<bool>, JoinHandle<anyhow::Result<()>>)>,
 }
 
 impl Stack {
@@ -29,7 +29,7 @@ impl Stack {
         configure(&mut config);
         let (stop, _) = watch::channel(false);
         let server = tokio::spawn(server::serve(config, listener, Clock::System, stopped(stop.subscribe())));
-        Self { url, data: data.to_owned(), stop, tasks: vec![server] }
+        Self { url, data: data.to_owned(), tasks: vec![(stop, server)] }
     }
 
     /// Adds a runner of `slots` slots.
@@ -47,7 +47,9 @@ impl Stack {
             once: false,
             ephemeral: false,
         };
-        self.tasks.push(tokio::spawn(runner::agent::run(config, stopped(self.stop.subscribe()))));
+        let (stop, _) = watch::channel(false);
+        let runner = tokio::spawn(runner::agent::run(config, stopped(stop.subscribe())));
+        self.tasks.push((stop, runner));
         self
     }
 
@@ -55,10 +57,10 @@ impl Stack {
         server::secrets::local_webhook(&self.data).expect("the server made its secrets")
     }
 
-    /// Stops both and fails if one of them failed.
+    /// Stops both, the runner first, and fails if one of them failed.
     pub async fn stop(self) {
-        self.stop.send_replace(true);
-        for task in self.tasks.into_iter().rev() {
+        for (stop, task) in self.tasks.into_iter().rev() {
+            stop.send_replace(true);
             task.await.expect("it did not panic").expect("it stopped in good order");
         }
     }

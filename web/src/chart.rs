@@ -49,7 +49,7 @@ pub(crate) fn sparkline(values: &[f64], label: &str) -> Html {
     let height = (most - least).max(f64::MIN_POSITIVE);
     let y = |value: f64| if most > least { 92.0 - (value - least) / height * 84.0 } else { 50.0 };
     let points = || values.iter().enumerate().map(|(i, value)| (spread(i, values.len()) * 0.96 + 20.0, y(*value)));
-    let last = points().filter(|(_, y)| y.is_finite()).last();
+    let last = points().rfind(|(_, y)| y.is_finite());
     let dot = last.map(|(x, y)| format!("<path class=\"dot\" d=\"M{x:.1} {y:.1}h.01\"/>")).unwrap_or_default();
     let label = escape(label);
     Html(format!(

@@ -93,7 +93,7 @@ impl MetricPage {
     /// The chart in one sentence.
     fn summary(&self) -> String {
         let finite = || self.points.iter().map(|p| p.value).filter(|v| v.is_finite());
-        let Some(last) = finite().last() else { return format!("No values of {} yet", self.metric) };
+        let Some(last) = finite().next_back() else { return format!("No values of {} yet", self.metric) };
         let least = finite().fold(f64::INFINITY, f64::min);
         let most = finite().fold(f64::NEG_INFINITY, f64::max);
         let show = |v: f64| number::value(&self.metric, v);

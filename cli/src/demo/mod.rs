@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use server::ServerConfig;
 use workflows::{
     ids::{RepoName, Sha},
+    report,
     run::Conclusion,
 };
 
@@ -18,7 +19,7 @@ use crate::{
     embedded::{self, Embedded},
     exit::Exit,
     hook,
-    ui::{Style, Task, paint, say},
+    ui::{self, Style, Task, paint, say},
 };
 
 #[derive(Debug, clap::Args)]
@@ -193,9 +194,15 @@ fn show(change: Change, sha: &Sha, answer: &GateAnswer) {
     let (style, mark) = if passes { (Style::Good, "✓") } else { (Style::Bad, "✗") };
     let head = format!("assay/gate on “{}” ({}, {})", change.title(), change.branch(), sha.short());
     say(format!("{} {}", paint(style, mark), paint(Style::Bold, &head)));
-    say(format!("  {}", answer.title));
-    if let Some(summary) = &answer.summary {
-        say(indent(summary));
+    match (&answer.verdict, &answer.summary) {
+        (Some(verdict), _) => {
+            let commit = |sha: &Sha| report::CommitRef { name: sha.short().to_owned(), url: None };
+            let base = answer.base.as_ref().map(commit);
+            let context = report::Context { head: commit(sha), base, ..report::Context::default() };
+            say(indent(&report::terminal(verdict, &context, ui::colour(), ui::width().saturating_sub(2))));
+        }
+        (None, Some(summary)) => say(indent(summary)),
+        (None, None) => say(format!("  {}", answer.title)),
     }
     if let Some(url) = &answer.url {
         say(format!("  {}", paint(Style::Link, url)));

@@ -184,6 +184,7 @@ impl Values {
 
     /// The values as numbers of one type; text is parsed. Exact, or refused, except for rounding to a
     /// floating-point type.
+    #[expect(clippy::useless_conversion, reason = "one macro serves both widths")]
     pub fn numbers<T: Element>(self) -> Result<Vec<T>, Misfit> {
         let values = match T::take(self) {
             Ok(values) => return Ok(values),

@@ -1,5 +1,7 @@
 //! The runner on real processes, real git and real HTTP.
 
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
 mod actions;
 mod harness;
 mod sandbox;

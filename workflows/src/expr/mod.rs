@@ -27,6 +27,9 @@ pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
 pub(crate) use template::{Condition, Segment, condition as condition_source, segments};
 pub use value::Datum;
 
+/// Reads the files that match the patterns and hashes them, or says why it cannot.
+pub type HashFiles<'a> = &'a dyn Fn(&[String]) -> Result<String, String>;
+
 /// What an expression can see.
 #[derive(Default)]
 pub struct Environment<'a> {
@@ -35,7 +38,7 @@ pub struct Environment<'a> {
     pub contexts: IndexMap<String, Value>,
     pub status: Status,
     /// `hashFiles(patterns)`: the runner reads files, this crate does not. None where it is not offered.
-    pub hash_files: Option<&'a dyn Fn(&[String]) -> Result<String, String>>,
+    pub hash_files: Option<HashFiles<'a>>,
 }
 
 /// What `success()`, `failure()` and `cancelled()` answer.

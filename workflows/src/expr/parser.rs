@@ -220,7 +220,10 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
     fn dereference(&mut self) -> Result<Expression<'s>, Error> {
         let (mut expression, dereferenceable) = self.primary()?;
         let mut nested = 0;
-        while dereferenceable {
+        loop {
+            if !dereferenceable {
+                break;
+            }
             let at = expression.at;
             let node = if self.take(&Token::LeftBracket) {
                 let node = if self.take(&Token::Star) {

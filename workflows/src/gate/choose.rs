@@ -139,6 +139,7 @@ impl Question<'_> {
     }
 
     /// Both reported values, both finite.
+    #[expect(clippy::result_large_err, reason = "the finding is the answer, made once for a rule")]
     fn reported(&self) -> Result<Values, Finding> {
         let head = self.head.value(self.metric);
         let base = self.base.value(self.metric);

@@ -108,8 +108,8 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
             }
             if context.acceptance.is_none() {
                 steps.push(
-                    "If the change is meant, a maintainer can accept it with a reason (the button here, the run's page, \
-                     or `assay accept`); that is recorded and void at the next push."
+                    "If the change is meant, allow it in the gate on the base branch first: a pull request is judged by the \
+                     base's policy."
                         .to_owned(),
                 );
             }

@@ -254,7 +254,7 @@ fn resolve(shape: &Shape, scope: Scope) -> (&Shape, Scope) {
     }
 }
 
-fn alternatives<'a>(shape: &'a Shape) -> impl Iterator<Item = &'a Shape> {
+fn alternatives(shape: &Shape) -> impl Iterator<Item = &Shape> {
     match shape {
         Shape::Either(shapes) => shapes.iter(),
         other => std::slice::from_ref(other).iter(),

@@ -139,7 +139,7 @@ impl Classification {
             let row = first + (position / columns) as u64;
             return Err(EvalError::Usage(format!("the model's score of row {row} is NaN")));
         }
-        let probable = scores.data.chunks(columns).all(|row| is_distribution(row));
+        let probable = scores.data.chunks(columns).all(is_distribution);
         let are_logits = *self.are_logits.get_or_insert(!probable);
         if !are_logits && !probable {
             return Err(EvalError::Usage(format!(

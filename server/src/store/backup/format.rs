@@ -12,6 +12,9 @@ use zstd::stream::{read::Decoder, write::Encoder};
 use super::{BackupError, Summary};
 use crate::store::engine::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 
+/// A key and its value.
+pub(super) type Row = (Vec<u8>, Vec<u8>);
+
 pub(super) const VERSION: &str = "1";
 const TITLE: &str = "assay store backup ";
 /// Longest first line that is looked at.
@@ -96,7 +99,7 @@ impl<R: BufRead> BackupReader<R> {
     }
 
     /// The next key and value; none at the end, once what came before was found to be whole and unchanged.
-    pub(super) fn next_entry(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, BackupError> {
+    pub(super) fn next_entry(&mut self) -> Result<Option<Row>, BackupError> {
         match self.array::<1>()? {
             [ENTRY] => {}
             [END] => return self.check_end().map(|()| None),

@@ -70,7 +70,7 @@ impl BackupError {
 
 /// Reads all of the store, as it is at one moment. Commits wait meanwhile, readers do not.
 pub async fn check(engine: &Engine) -> Result<Summary, BackupError> {
-    engine.exclusively(|rows| summarise(rows)).await?
+    engine.exclusively(summarise).await?
 }
 
 /// Writes all of the store, as it is at one moment, to a new file `path`. The file appears under its name

@@ -34,7 +34,7 @@ pub(super) fn contents(repo: &Repo, url: &str, path: &str, request: &Request) ->
                 json!({
                     "type": "file", "name": name, "path": path, "sha": blob.id().to_string(), "size": blob.size(),
                     "encoding": if large { "none" } else { "base64" }, "content": if large { "" } else { &content },
-                    "url": api(&path), "git_url": null, "html_url": null, "download_url": null, "_links": links(path),
+                    "url": api(path), "git_url": null, "html_url": null, "download_url": null, "_links": links(path),
                 }),
             )
         }
