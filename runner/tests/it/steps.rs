@@ -47,7 +47,7 @@ async fn after_a_failure_only_those_run_that_say_so() {
       - run: echo outcome=${{ steps.soft.outcome }} conclusion=${{ steps.soft.conclusion }}
       - run: exit 7
       - run: echo never
-      - { run: echo status ${{ job.status }}, if: always() }
+      - { run: "echo status ${{ job.status }}", if: always() }
       - { run: echo mourning, if: failure() }
 "#,
         )
@@ -59,7 +59,7 @@ async fn after_a_failure_only_those_run_that_say_so() {
         .not_logged("\nnever");
     assert_eq!(done.conclusions(), ["success", "success", "failure", "skipped", "success", "success"]);
     let annotation = done.result.annotations.iter().find(|a| a.message.contains("exit code 7")).unwrap();
-    assert_eq!((annotation.path.as_str(), annotation.line), (".assay/workflows/w.yml", 8));
+    assert_eq!((annotation.path.as_str(), annotation.line), (".assay/workflows/w.yml", 9));
     assert!(done.result.summary.as_ref().unwrap().contains("exit code 7"));
 }
 
@@ -217,7 +217,7 @@ async fn what_is_left_running_ends_with_the_job() {
 }
 
 #[tokio::test]
-async fn a_hundred_megabytes_of_log_pass_through() {
+async fn twenty_megabytes_of_log_pass_through_masked() {
     let mut bench = Bench::new();
     bench.secrets = vec![("KEY", "correct-horse")];
     let done = bench
