@@ -2,6 +2,7 @@
 //! what lies outside, and are built as state.
 
 pub mod binary;
+pub mod browser;
 pub mod delivery;
 pub mod github;
 pub mod npm;

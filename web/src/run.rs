@@ -47,6 +47,8 @@ pub enum GateView {
     None,
     /// Its jobs have not all ended.
     Waiting,
+    /// They have, and there is nothing to judge: why, in one sentence.
+    NotJudged(String),
     Judged {
         verdict: Box<Verdict>,
         /// The commit compared with, and the run that measured it.
@@ -145,7 +147,7 @@ impl RunPage {
 
     fn gate_section(&self) -> Html {
         match &self.gate {
-            GateView::None | GateView::Waiting => Html::default(),
+            GateView::None | GateView::Waiting | GateView::NotJudged(_) => Html::default(),
             GateView::Judged { verdict, base, base_run } => {
                 verdict::section(verdict, &self.repo, &self.run.sha, base.as_ref(), *base_run)
             }

@@ -61,8 +61,12 @@ fn weight(answer: Answer) -> u8 {
 impl Section<'_> {
     fn title(&self) -> &'static str {
         match self.verdict.verdict {
+            Answer::Pass if self.verdict.rules.is_empty() => "The gate passes: it has no rules",
             Answer::Pass => "The gate passes: nothing got worse than allowed",
             Answer::Fail => "The gate blocks this change",
+            Answer::Inconclusive if !self.verdict.nondeterministic.is_empty() => {
+                "The gate cannot tell: the same model gives other answers each time"
+            }
             Answer::Inconclusive => "The gate cannot tell: there are too few examples to be sure",
             Answer::NoBaseline => "There is nothing to compare with yet",
         }
@@ -82,7 +86,7 @@ impl Section<'_> {
     fn tally(&self) -> String {
         let holding = self.verdict.rules.iter().filter(|rule| rule.verdict == Answer::Pass).count();
         match self.verdict.rules.len() {
-            0 => "The policy has no rules.".to_owned(),
+            0 => String::new(),
             1 => (if holding == 1 { "The one rule holds." } else { "The one rule does not hold." }).to_owned(),
             all => format!("{holding} of {all} rules hold."),
         }
@@ -95,6 +99,9 @@ impl Section<'_> {
                 "What to do: look at the examples that became wrong, mend the model, and push again."
             }
             Answer::Fail => "What to do: see the rules that failed, mend the model, and push again.",
+            Answer::Inconclusive if !self.verdict.nondeterministic.is_empty() => {
+                "What to do: make the evaluation deterministic (seeds, threads, execution provider), and run it again."
+            }
             Answer::Inconclusive => {
                 "What to do: evaluate on more examples, or allow a larger change; each row says how small a change it could have seen."
             }

@@ -3,3 +3,4 @@
 mod github;
 mod github_examples;
 mod house;
+mod pages;
