@@ -83,7 +83,14 @@
   // A job's log: its bytes from where the page ends, by offset ----------------------------------------------------------
   // The rules of web::ansi, for bytes that arrive while the page is open.
   class Ansi {
-    constructor() { this.reset(); }
+    /// `classes` are what is switched on already.
+    constructor(classes = "") {
+      this.reset();
+      for (const name of classes.split(" ").filter(Boolean)) {
+        if ("fg".includes(name[0])) this[name[0]] = Number(name.slice(1));
+        else this[name] = true;
+      }
+    }
     reset() { this.b = this.d = this.i = this.u = false; this.f = this.g = null; }
     classes() {
       const on = ["b", "d", "i", "u"].filter((name) => this[name]);
@@ -156,8 +163,8 @@
   const tail = log && {
     offset: Number(log.dataset.offset),
     rest: new Uint8Array(),
-    ansi: new Ansi(),
-    section: null,
+    ansi: new Ansi(log.dataset.style),
+    section: Number(log.dataset.offset) > 0 ? sectionAt(Number(log.dataset.offset) - 1) : null,
     decoder: new TextDecoder(),
   };
 

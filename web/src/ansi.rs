@@ -19,7 +19,8 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    fn classes(self) -> String {
+    /// What the page calls it: classes, as the style sheet and the script know them.
+    pub(crate) fn classes(self) -> String {
         let mut classes = String::new();
         let mut push = |class: &str| {
             if !classes.is_empty() {

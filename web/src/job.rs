@@ -41,7 +41,7 @@ impl JobPage {
         self.job.status.is_live()
     }
 
-    fn sections(&self) -> Vec<log::Section> {
+    fn sections(&self) -> log::Sections {
         log::sections(&self.job.steps, self.log.as_ref(), self.job.status, self.now)
     }
 

@@ -22,8 +22,16 @@ impl LogView {
     /// As much of a log's end as a page should hold; the raw log has all of it.
     pub const PAGE_BYTES: u64 = 1 << 20;
 
+    /// What a page shows: all of a complete log, of a growing one the lines that have ended. The script goes on from
+    /// there, and must not find half a line shown already.
+    fn shown(&self) -> &[u8] {
+        let lines = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        if self.complete { &self.bytes } else { &self.bytes[..lines] }
+    }
+
+    /// Offset in the log of the end of what a page shows.
     pub(crate) fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
+        self.start + self.shown().len() as u64
     }
 }
 
@@ -40,9 +48,16 @@ pub(crate) struct Section {
     pub(crate) is_open: bool,
 }
 
+/// A job's log on its page.
+pub(crate) struct Sections {
+    pub(crate) list: Vec<Section>,
+    /// Classes of the style that is switched on where the shown part ends.
+    pub(crate) style: String,
+}
+
 /// A job's steps with their lines. Lines before the first step belong to setting up, those after the last to
 /// completing; these two appear only where there are such lines, or where the log is still to come.
-pub(crate) fn sections(steps: &[StepReport], log: Option<&LogView>, job: Status, now: Timestamp) -> Vec<Section> {
+pub(crate) fn sections(steps: &[StepReport], log: Option<&LogView>, job: Status, now: Timestamp) -> Sections {
     let setup = Section {
         id: "s0".to_owned(),
         name: "Set up job".to_owned(),
@@ -78,16 +93,15 @@ pub(crate) fn sections(steps: &[StepReport], log: Option<&LogView>, job: Status,
         lines: Vec::new(),
         is_open: false,
     });
-    if let Some(log) = log {
-        fill(&mut sections, log);
-    }
+    let style = log.map(|log| fill(&mut sections, log)).unwrap_or_default().classes();
     let last = sections.len() - 1;
     // Without steps there is no other place to look at.
     sections[0].is_open = steps.is_empty() || sections[0].status == Status::Running;
     let is_shown = |(i, section): &(usize, Section)| {
         !section.lines.is_empty() || (1..last).contains(i) || (*i == 0 && job.is_live())
     };
-    sections.into_iter().enumerate().filter(is_shown).map(|(_, section)| section).collect()
+    let list = sections.into_iter().enumerate().filter(is_shown).map(|(_, section)| section).collect();
+    Sections { list, style }
 }
 
 fn start_of(step: &StepState) -> Option<u64> {
@@ -110,11 +124,11 @@ fn end_of(steps: &[StepReport]) -> Option<u64> {
 }
 
 /// Gives each line to the last section that began at or before it.
-fn fill(sections: &mut [Section], log: &LogView) {
+fn fill(sections: &mut [Section], log: &LogView) -> ansi::Style {
     let mut offset = log.start;
     let mut current = 0;
     let mut style = ansi::Style::default();
-    for bytes in log.bytes.split_inclusive(|byte| *byte == b'\n') {
+    for bytes in log.shown().split_inclusive(|byte| *byte == b'\n') {
         let owner =
             sections.iter().rposition(|section| section.start.is_some_and(|start| start <= offset)).unwrap_or(0);
         if owner != current {
@@ -127,11 +141,16 @@ fn fill(sections: &mut [Section], log: &LogView) {
         let html = ansi::line(&mut style, &text);
         sections[owner].lines.push(Html(html));
     }
+    style
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sections_of(steps: &[StepReport], log: Option<&LogView>, job: Status, now: Timestamp) -> Vec<Section> {
+        sections(steps, log, job, now).list
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -162,7 +181,7 @@ mod tests {
     fn lines_go_to_the_step_that_wrote_them() {
         let steps = [finished("one", 6, 10, Conclusion::Success), finished("two", 10, 14, Conclusion::Failure)];
         let log = LogView { start: 0, bytes: b"setup\none\ntwo\nend".to_vec(), complete: true };
-        let sections = sections(&steps, Some(&log), Status::Finished(Conclusion::Failure), at(9));
+        let sections = sections_of(&steps, Some(&log), Status::Finished(Conclusion::Failure), at(9));
         assert_eq!(
             shown(&sections),
             [
@@ -182,25 +201,40 @@ mod tests {
             StepReport { name: "two".to_owned(), state: StepState::Running { started_at: at(2), log_start: 4 } },
             StepReport { name: "three".to_owned(), state: StepState::Pending },
         ];
-        let log = LogView { start: 0, bytes: b"one\ntwo\nha".to_vec(), complete: false };
-        let sections = sections(&steps, Some(&log), Status::Finished(Conclusion::Cancelled), at(9));
+        let log = LogView { start: 0, bytes: b"one\ntwo\n\x1b[1;31mred\nha".to_vec(), complete: false };
+        let sections = sections_of(&steps, Some(&log), Status::Finished(Conclusion::Cancelled), at(9));
         assert_eq!(
             shown(&sections),
-            [("one", vec!["one"], false), ("two", vec!["two", "ha"], true), ("three", vec![], false)]
+            [
+                ("one", vec!["one"], false),
+                ("two", vec!["two", "<span class=\"b f1\">red</span>"], true),
+                ("three", vec![], false)
+            ]
         );
+    }
+
+    #[test]
+    fn of_a_growing_log_only_whole_lines_are_shown_and_what_is_switched_on_is_known() {
+        let steps =
+            [StepReport { name: "one".to_owned(), state: StepState::Running { started_at: at(2), log_start: 0 } }];
+        let mut log = LogView { start: 5, bytes: b"a\n\x1b[1;31mred\nha".to_vec(), complete: false };
+        assert_eq!(log.end(), 5 + 13);
+        assert_eq!(sections(&steps, Some(&log), Status::Running, at(9)).style, "b f1");
+        log.complete = true;
+        assert_eq!(log.end(), 5 + 15);
     }
 
     #[test]
     fn a_log_that_is_cut_at_its_start_and_no_text_at_all_is_still_shown() {
         let steps = [finished("one", 0, 10, Conclusion::Success), finished("two", 10, 14, Conclusion::Success)];
         let log = LogView { start: 8, bytes: b"e\n\xff\xfe\x00\n".to_vec(), complete: true };
-        let sections = sections(&steps, Some(&log), Status::Finished(Conclusion::Success), at(9));
+        let sections = sections_of(&steps, Some(&log), Status::Finished(Conclusion::Success), at(9));
         assert_eq!(shown(&sections), [("one", vec!["e"], false), ("two", vec!["\u{fffd}\u{fffd}\u{fffd}"], false)]);
     }
 
     #[test]
     fn before_any_step_the_setting_up_is_what_is_looked_at() {
-        let sections = sections(&[], None, Status::Queued, at(0));
+        let sections = sections_of(&[], None, Status::Queued, at(0));
         assert_eq!(shown(&sections), [("Set up job", vec![], true)]);
     }
 }

@@ -163,8 +163,10 @@ impl Row<'_> {
         match self.rule.test.as_str() {
             "none" | "nondeterministic" => None,
             "tango" => Some("Tango’s score interval"),
+            "tango-exact" => Some("Tango’s score, exact interval"),
+            "hodges-lehmann" => Some("Hodges–Lehmann shift"),
+            "quantile-bound" => Some("bound on a quantile"),
             "mcnemar-midp" => Some("mid-p McNemar test"),
-            "mcnemar-exact" => Some("exact McNemar test"),
             "paired-t" => Some("paired t interval"),
             "paired-t-cluster" => Some("paired t interval over groups"),
             "bootstrap-bca" => Some("BCa paired bootstrap"),

@@ -100,7 +100,7 @@ fn running_job() -> JobPage {
     let mut page = sample::job_page();
     (page.job.status, page.job.finished_at) = (Status::Running, None);
     page.job.steps = vec![step("first", running(0)), step("second", StepState::Pending)];
-    page.log = Some(LogView { start: 0, bytes: b"one\n\x1b[32mtwo".to_vec(), complete: false });
+    page.log = Some(LogView { start: 0, bytes: b"one\n\x1b[35mon\n sti".to_vec(), complete: false });
     page
 }
 
@@ -159,10 +159,10 @@ async fn a_log_that_arrives_looks_like_one_that_was_there() {
     // In pieces that end within a character, an escape sequence and a line.
     let text = "\x1b[0m\n10 %\r50 %\r100 %\n\x1b[1;38;5;196mloud\x1b[22m \x1b[48;2;0;0;200mblue\n日本\u{202e}語 <b>&amp;\x07\n\n";
     let second = "\x1b]0;title\x07plain\n\x1b[4;3mlast without an end";
-    let bytes = [b"one\n\x1b[32mtwo".as_slice(), text.as_bytes()].concat();
+    let bytes = [b"one\n\x1b[35mon\n still\n\x1b[32mtwo".as_slice(), text.as_bytes()].concat();
     let boundary = bytes.len();
     let all = [bytes.as_slice(), second.as_bytes()].concat();
-    for end in [14, 25, 40, 71, boundary] {
+    for end in [18, 30, 41, 56, 80, 88, boundary] {
         shown.lock().unwrap().job.log.as_mut().unwrap().bytes = all[..end].to_vec();
         let asked = browser.script("return performance.getEntriesByType('resource').length").await;
         until_async("the page to ask again", async || {

@@ -89,7 +89,8 @@ fn the_verdict_is_said_in_words_before_it_is_shown_in_numbers() {
     let why = html.find("Accuracy fell from 0.9655 to 0.9344").expect("the reason");
     let table = html.find("class=\"rules\"").expect("the table");
     assert!(said < why && why < table);
-    for number in ["−3.11 pp", "n = 899", "34 newly wrong, 6 newly right", "Tango’s score interval", "max-drop: 1pp"]
+    for number in
+        ["−3.11 pp", "n = 899", "34 newly wrong, 6 newly right", "Tango’s score, exact interval", "max-drop: 1pp"]
     {
         assert!(html.contains(number), "{number}");
     }
