@@ -4,6 +4,7 @@
 mod jobs;
 mod pages;
 mod spine;
+mod store_full;
 mod store_torture;
 mod webhooks;
 mod world;

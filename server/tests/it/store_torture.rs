@@ -180,7 +180,7 @@ fn number(value: &[u8]) -> u64 {
 
 /// About 2 KB, every tenth about 20 KB, and different from every other.
 fn record(writer: u32, number: u64) -> Vec<u8> {
-    let length = if number % 10 == 0 { 20_000 } else { 2_000 };
+    let length = if number.is_multiple_of(10) { 20_000 } else { 2_000 };
     let pattern = [&number.to_be_bytes()[..], &writer.to_be_bytes()].concat();
     pattern.iter().copied().cycle().take(length).collect()
 }
