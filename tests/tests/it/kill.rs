@@ -14,7 +14,9 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
-use tests::{binary::assay, delivery::Delivery, process::ServerProcess, proxy::Proxy, repo::BareRepo, wait::until_async};
+use tests::{
+    binary::assay, delivery::Delivery, process::ServerProcess, proxy::Proxy, repo::BareRepo, wait::until_async,
+};
 
 const KILLS: usize = 100;
 const PUSHES: usize = 150;
@@ -77,7 +79,8 @@ async fn a_server_killed_a_hundred_times_finishes_every_run_once() {
     let pushes: Vec<Delivery> = (0..PUSHES)
         .map(|n| {
             let branch = format!("branch-{n}");
-            let sha = repo.commit(&branch, Some(&main), &format!("change {n}"), &[("n.txt", format!("{n}").as_bytes())]);
+            let sha =
+                repo.commit(&branch, Some(&main), &format!("change {n}"), &[("n.txt", format!("{n}").as_bytes())]);
             Delivery::local_push(&repo, REPO, &branch, None, &sha)
         })
         .collect();
@@ -147,12 +150,10 @@ async fn a_server_killed_a_hundred_times_finishes_every_run_once() {
 async fn push_all(pushes: Vec<Delivery>, url: String, secret: String, sent: Arc<AtomicUsize>) {
     let client = reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build().unwrap();
     for push in pushes {
-        until_async("a push to be acknowledged", async || {
-            match push.send(&client, &url, "local", &secret).await {
-                Ok(status) if (200..300).contains(&status) => Ok(()),
-                Ok(status) => Err(format!("status {status}")),
-                Err(error) => Err(error.to_string()),
-            }
+        until_async("a push to be acknowledged", async || match push.send(&client, &url, "local", &secret).await {
+            Ok(status) if (200..300).contains(&status) => Ok(()),
+            Ok(status) => Err(format!("status {status}")),
+            Err(error) => Err(error.to_string()),
         })
         .await;
         sent.fetch_add(1, Ordering::Relaxed);
