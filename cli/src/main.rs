@@ -15,6 +15,7 @@ mod local;
 mod outcomes;
 mod plan;
 mod serve;
+mod simulate;
 mod store;
 mod token;
 mod ui;
@@ -53,6 +54,9 @@ enum Command {
     Eval(eval::Args),
     /// Judge two outcomes files, offline.
     Compare(compare::Args),
+    /// The gate itself.
+    #[command(subcommand)]
+    Gate(Gate),
     /// Write a workflow for the models in a repository.
     Init(init::Args),
     /// Hooks of the local forge.
@@ -62,6 +66,12 @@ enum Command {
     Token(token::Args),
     /// Check, back up, restore or compact a server's store.
     Store(store::Store),
+}
+
+#[derive(Debug, Subcommand)]
+enum Gate {
+    /// Measure the gate's error rates on draws from known truths.
+    Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
@@ -90,6 +100,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(args),
         Command::Compare(args) => compare::run(&args),
+        Command::Gate(Gate::Simulate(args)) => simulate::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Store(args) => block_on(store::store(args)),

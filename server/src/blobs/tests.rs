@@ -53,7 +53,7 @@ async fn nothing_is_kept_of_an_upload_that_fails() {
     let broken = chunks(&["mod"]).chain(stream::iter([Err("connection reset")]));
     let error = blobs.put_stream(broken, 5).await.unwrap_err();
     assert_eq!(error.to_string(), "the upload broke off: connection reset");
-    assert_eq!(files(dir.path()), [PathBuf::new(); 0]);
+    assert!(files(dir.path()).is_empty());
 }
 
 #[tokio::test]

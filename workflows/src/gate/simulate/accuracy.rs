@@ -18,6 +18,9 @@ use crate::gate::{
     stats::{multiple::holm, random::Random, tango::PairedCounts},
 };
 
+/// Bounds by design and counts.
+type Tables = HashMap<(Key, u64, u64), (f64, f64)>;
+
 /// The base's accuracy: what rules in percent of the value are percents of.
 const BASE_ACCURACY: f64 = 0.9;
 const CORRELATION: f64 = 0.5;
@@ -54,7 +57,7 @@ pub(super) fn studies() -> Vec<Study> {
 /// P-values of tables that came up before, of all threads.
 #[derive(Default)]
 pub(super) struct Known {
-    tables: Mutex<HashMap<(Key, u64, u64), (f64, f64)>>,
+    tables: Mutex<Tables>,
 }
 
 /// n, and the margin in millionths.
