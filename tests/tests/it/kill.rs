@@ -15,7 +15,12 @@ use std::{
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 use tests::{
-    binary::assay, delivery::Delivery, process::ServerProcess, proxy::Proxy, repo::BareRepo, wait::until_async,
+    binary::assay,
+    delivery::Delivery,
+    process::ServerProcess,
+    proxy::Proxy,
+    repo::BareRepo,
+    wait::{PATIENCE, until_async},
 };
 
 const KILLS: usize = 100;
