@@ -41,6 +41,9 @@ pub struct Environment<'a> {
     pub hash_files: Option<HashFiles<'a>>,
 }
 
+/// Patterns → the hash of the files that they name, or why there is none.
+pub type HashFiles<'a> = &'a dyn Fn(&[String]) -> Result<String, String>;
+
 /// What `success()`, `failure()` and `cancelled()` answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Status {

@@ -219,11 +219,11 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
 
     fn dereference(&mut self) -> Result<Expression<'s>, Error> {
         let (mut expression, dereferenceable) = self.primary()?;
+        if !dereferenceable {
+            return Ok(expression);
+        }
         let mut nested = 0;
         loop {
-            if !dereferenceable {
-                break;
-            }
             let at = expression.at;
             let node = if self.take(&Token::LeftBracket) {
                 let node = if self.take(&Token::Star) {

@@ -63,7 +63,7 @@ impl Expander<'_> {
             None => None,
             Some(template) => {
                 let number = self.number(template, &environment)?;
-                if number.is_nan() || number < 1.0 {
+                if number < 1.0 {
                     return Err(self.failed(template.at, "`max-parallel` is a number of 1 or more"));
                 }
                 Some(number.floor())

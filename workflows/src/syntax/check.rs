@@ -128,10 +128,6 @@ impl Checker<'_, '_> {
     }
 
     fn expression(&mut self, node: &Node, source: &str, scope: Scope, may_be_empty: bool) {
-        // A directive of GitHub's templates, not an expression: merges a mapping.
-        if source.trim() == "insert" {
-            return;
-        }
         match expr::parse(source, &scope) {
             Ok(None) if may_be_empty => {}
             Ok(None) => {
@@ -178,7 +174,11 @@ impl Checker<'_, '_> {
             return None;
         };
         if name.contains("${{") {
-            self.template(key, &name, scope);
+            // A directive of GitHub's templates, not an expression: merges a mapping.
+            let inserts = name.split_whitespace().eq(["${{", "insert", "}}"]) && !scope.is_empty();
+            if !inserts {
+                self.template(key, &name, scope);
+            }
             return None;
         }
         if !seen.insert(name.to_ascii_uppercase()) {

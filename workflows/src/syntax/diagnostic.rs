@@ -82,10 +82,6 @@ impl<'f> Sink<'f> {
         self.push(Diagnostic { severity: Severity::Warning, ..diagnostic });
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.diagnostics.len()
-    }
-
     /// In the order of the file.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));

@@ -26,9 +26,12 @@ pub(super) fn check(workflow: &Workflow, sink: &mut Sink<'_>) {
         }
         edges.push(needed);
     }
-    report_cycles(workflow, &edges, sink);
-    if !workflow.jobs.is_empty() && workflow.jobs.values().all(|job| !job.needs.is_empty()) && sink.len() == 0 {
-        sink.error(super::Place { line: 1, column: 1 }, 1, "no-first-job", "no job can be the first: all need another");
+    match workflow.jobs.values().next() {
+        // Then there is a cycle too, or an unknown need; GitHub names the lack of a first job alone.
+        Some(first) if workflow.jobs.values().all(|job| !job.needs.is_empty()) => {
+            sink.error(first.at, 1, "no-first-job", "no job can be the first: every one needs another");
+        }
+        Some(_) | None => report_cycles(workflow, &edges, sink),
     }
 }
 

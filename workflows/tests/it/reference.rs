@@ -1,0 +1,141 @@
+//! `docs/workflow-language.md` is a test: each `yaml` block is read, and the block that follows says
+//! what comes of it.
+//!
+//! - `diagnostics`: `line:column severity code`, one a line, in order; notes are left out.
+//! - `plan EVENT [CHANGED…]`: `key | name | labels`, one job a line, `skipped ID`, `later ID`, or `no: reason`.
+//! - `expressions` (without a `yaml` block): `expression → JSON` or `expression → error: message`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use workflows::{
+    event::{Event, EventKind},
+    expr::{Environment, evaluate},
+    ids::Forge,
+    plan,
+    syntax::{Severity, parse},
+};
+
+struct Block<'d> {
+    info: &'d str,
+    text: String,
+    line: usize,
+}
+
+#[test]
+fn the_reference_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/workflow-language.md");
+    let document = std::fs::read_to_string(path).expect("the reference is part of the repository");
+    let blocks = blocks(&document);
+    let mut source: Option<&Block<'_>> = None;
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for block in &blocks {
+        let (kind, rest) = block.info.split_once(' ').unwrap_or((block.info, ""));
+        let found = match (kind, source) {
+            ("yaml", _) => {
+                source = Some(block);
+                continue;
+            }
+            ("diagnostics", Some(source)) => diagnostics(&source.text),
+            ("plan", Some(source)) => planned(&source.text, rest),
+            ("expressions", _) => expressions(&block.text),
+            _ => continue,
+        };
+        if found.trim() != block.text.trim() {
+            wrong.push(format!("line {}:\n{}\nbut it is:\n{}", block.line, block.text.trim(), found.trim()));
+        }
+        checked += 1;
+    }
+    assert!(wrong.is_empty(), "docs/workflow-language.md says what is not so\n{}", wrong.join("\n"));
+    assert!(checked >= 10, "only {checked} blocks were checked");
+}
+
+fn blocks(document: &str) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block<'_>> = None;
+    for (index, line) in document.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(info)) => open = Some(Block { info, text: String::new(), line: index + 1 }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+fn diagnostics(text: &str) -> String {
+    let (_, diagnostics) = parse("w.yml", text);
+    let shown = diagnostics.iter().filter(|each| each.severity != Severity::Note);
+    shown.map(|each| format!("{}:{} {} {}\n", each.line, each.column, each.severity.as_str(), each.code)).collect()
+}
+
+fn planned(text: &str, event: &str) -> String {
+    let (workflow, diagnostics) = parse("w.yml", text);
+    assert!(!diagnostics.iter().any(|each| each.severity == Severity::Error), "{diagnostics:?}");
+    let mut words = event.split_whitespace();
+    let event = make_event(words.next().expect("an event is named"));
+    let changed: Vec<String> = words.map(str::to_owned).collect();
+    let changed = (!changed.is_empty()).then_some(changed);
+    let preview = plan::preview(&workflow.expect("there is a workflow"), &event, changed.as_deref());
+    let mut lines: Vec<String> = preview.reason.iter().map(|reason| format!("no: {reason}")).collect();
+    lines.extend(preview.jobs.iter().map(|job| format!("{} | {} | {}", job.key, job.name, job.runs_on.join(", "))));
+    lines.extend(preview.skipped.iter().map(|skip| format!("skipped {}", skip.id)));
+    lines.extend(preview.later.iter().map(|later| format!("later {}", later.id)));
+    lines.join("\n")
+}
+
+/// `push`, `push:refs/tags/v1`, `pull_request`, `pull_request:labeled`.
+fn make_event(name: &str) -> Event {
+    let (name, detail) = name.split_once(':').unwrap_or((name, ""));
+    let or = |default: &str| if detail.is_empty() { default.to_owned() } else { detail.to_owned() };
+    let sha = |digit: &str| digit.repeat(40).parse().expect("forty digits are a commit id");
+    let kind = match name {
+        "push" => EventKind::Push {
+            git_ref: or("refs/heads/main"),
+            before: None,
+            head: sha("a"),
+            title: "a commit".to_owned(),
+        },
+        "pull_request" => EventKind::PullRequest {
+            action: or("opened"),
+            number: Some(7),
+            title: "a change".to_owned(),
+            head_ref: "topic".to_owned(),
+            base_ref: "main".to_owned(),
+            head: sha("a"),
+            base: sha("b"),
+            from_fork: false,
+        },
+        other => panic!("the reference cannot make the event {other}"),
+    };
+    let repo = "acme/digits".parse().expect("a repository's name");
+    Event {
+        forge: Forge::Local,
+        repo,
+        default_branch: "main".to_owned(),
+        actor: "ada".to_owned(),
+        kind,
+        payload: json!({}),
+    }
+}
+
+fn expressions(block: &str) -> String {
+    let contexts =
+        [("github".to_owned(), json!({"ref": "refs/heads/main", "event": {"labels": [{"name": "a"}, {"name": "B"}]}}))];
+    let environment = Environment { contexts: contexts.into_iter().collect(), ..Environment::default() };
+    let mut text = String::new();
+    for line in block.lines() {
+        let (expression, _) = line.split_once(" → ").expect("`expression → value`");
+        let value = match evaluate(expression.trim_end(), &environment) {
+            Ok(value) => Value::to_string(&value),
+            Err(error) => format!("error: {}", error.message),
+        };
+        text.push_str(&format!("{expression} → {value}\n"));
+    }
+    text
+}
