@@ -111,10 +111,13 @@ fn formatting_is_rustfmts() {
     cargo(&["fmt", "--all", "--check"], &[]);
 }
 
-/// One after the other: both take cargo's lock on the build directory.
 #[test]
-fn clippy_and_rustdoc_have_nothing_to_say() {
+fn clippy_has_nothing_to_say() {
     cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]);
+}
+
+#[test]
+fn rustdoc_has_nothing_to_say() {
     cargo(
         &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"],
         &[("RUSTDOCFLAGS", "-D warnings")],

@@ -27,9 +27,6 @@ pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
 pub(crate) use template::{Condition, Segment, condition as condition_source, segments};
 pub use value::Datum;
 
-/// Reads the files that match the patterns and hashes them, or says why it cannot.
-pub type HashFiles<'a> = &'a dyn Fn(&[String]) -> Result<String, String>;
-
 /// What an expression can see.
 #[derive(Default)]
 pub struct Environment<'a> {
