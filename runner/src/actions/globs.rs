@@ -43,6 +43,11 @@ pub(crate) fn find(base: &Path, lines: &[&str]) -> Result<Found, String> {
             found.files.retain(|file| !matches(file));
             continue;
         }
+        if !crate::archive::is_below(&start, base) {
+            // A directory on the way is a link: what is behind it is not the workspace's.
+            found.links += 1;
+            continue;
+        }
         let mut all = Vec::new();
         walk(&start, &mut all, &mut found.links).map_err(|e| format!("{} cannot be read: {e}", start.display()))?;
         let is_file = start.symlink_metadata().is_ok_and(|m| m.is_file());
@@ -96,7 +101,6 @@ fn literal_start(path: &Path) -> PathBuf {
 }
 
 fn walk(path: &Path, files: &mut Vec<PathBuf>, links: &mut usize) -> io::Result<()> {
-    // A directory on the way may be a link as well.
     let kind = match path.symlink_metadata() {
         Ok(metadata) => metadata.file_type(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
