@@ -81,6 +81,9 @@ pub(crate) async fn run(job: &mut Job<'_>, invocation: &Invocation, limits: &Lim
             }
         }
     };
+    if why.is_some() {
+        running.end_group();
+    }
     job.log.end_output().await;
     let leftovers = running.into_leftovers();
     if !leftovers.is_closed() {

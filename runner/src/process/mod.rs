@@ -137,6 +137,12 @@ impl Running {
         }
     }
 
+    /// Kills what is left of the process group of a step that was stopped: a shell starts its background
+    /// jobs with SIGINT ignored, so that they outlive it.
+    pub fn end_group(&self) {
+        send_to_group(self.pid, Signal::KILL);
+    }
+
     fn kill(&self) {
         // Looked up first: once the root is dead its children belong to someone else.
         let all = tree::snapshot();
