@@ -4,7 +4,7 @@
 //! commit, and nudge. [`reconcile`] then re-reads the truth and brings the world to it, so that a crash
 //! anywhere repeats harmlessly.
 //!
-//! Reading order: [`serve`] puts the parts together ([`app::App`]); [`http`] are the doors; [`intake`]
+//! Reading order: [`serve()`] puts the parts together ([`app::App`]); [`http`] are the doors; [`intake`]
 //! accepts a delivery, [`deliveries`] and [`planning`] make runs of it; [`runs`] and [`draft`] bring a
 //! run forward; [`leases`] is what runners may do; [`gate`] judges; [`checks`] tells the forge. All of it
 //! is kept by [`store`].

@@ -1,4 +1,4 @@
-//! What is kept. Each record is written as a version byte and JSON; see [`super::codec`].
+//! What is kept. Each record is written as a version byte and JSON; see `super::codec`.
 
 mod commit;
 mod delivery;
@@ -13,7 +13,7 @@ pub use repo::{ConcurrencyGroup, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
 
 /// A kind of record. A change that older readers would misread raises the version and comes with
-/// its upcast in [`super::codec`].
+/// its upcast in `super::codec`.
 pub trait Record: serde::Serialize + serde::de::DeserializeOwned + Send {
     const VERSION: u8 = 1;
 }
