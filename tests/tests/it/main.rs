@@ -3,5 +3,4 @@
 mod github;
 mod github_examples;
 mod house;
-mod kill;
 mod pages;

@@ -1,7 +1,7 @@
 //! Finding ONNX Runtime's shared library, or installing it.
 //!
 //! In this order: what `ORT_DYLIB_PATH` names; Assay's own cache; the `onnxruntime` or
-//! `onnxruntime-gpu` package of the Python on the path; and only when asked to ([`install`]) the
+//! `onnxruntime-gpu` package of the Python on the path; and only when asked to ([`install()`]) the
 //! pinned wheel from the Python package index. [`locate`] looks and changes nothing.
 
 mod install;
@@ -33,7 +33,7 @@ pub struct Library {
 pub enum Source {
     /// `ORT_DYLIB_PATH` names it.
     Variable,
-    /// An earlier [`install`] put it into Assay's cache.
+    /// An earlier [`install()`] put it into Assay's cache.
     Cache,
     /// A package of the Python on the path: `onnxruntime` or `onnxruntime-gpu`.
     Python { package: String },
@@ -124,7 +124,7 @@ pub enum FindError {
     Install(#[from] InstallError),
 }
 
-/// [`locate`], and [`install`] where that finds nothing.
+/// [`locate`], and [`install()`] where that finds nothing.
 pub fn locate_or_install(places: &Places, progress: &dyn Fn(&str)) -> Result<Library, FindError> {
     match locate(places) {
         Ok(library) => Ok(library),
