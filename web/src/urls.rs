@@ -16,6 +16,7 @@
 //!
 //! A job's key may hold `/` (jobs of a called workflow), hence the tail matches.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use workflows::ids::{ArtifactName, JobKey, RepoName, Sha};
 
 /// Response header of the log's address: bytes that the log has by now.
@@ -84,16 +85,8 @@ pub fn runs(repo: &RepoName, branch: Option<&str>, conclusion: Option<&str>, bef
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
 fn encode(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("writing to a String cannot fail");
-        }
-    }
-    out
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Secrets out of logs: replaced by `***` wherever they stand, also across the borders of chunks.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeSet;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -122,16 +123,8 @@ impl Masks {
 
 /// As in a URL: all but letters, digits and `-_.~`.
 fn percent_encode(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("writing to a String cannot fail");
-        }
-    }
-    out
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 #[cfg(test)]
