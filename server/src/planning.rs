@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
     event::{Event, EventKind},
-    ids::{JobId, Sha},
+    ids::Sha,
     plan::{self, Selection},
     run::{Conclusion, Group},
     syntax::{RefFilters, Workflow},
@@ -268,26 +268,8 @@ impl Scene<'_> {
     }
 
     fn run(&self, file: &WorkflowFile, text: workflows::ids::Digest, workflow: &Workflow, number: u64) -> Run {
-        let groups: IndexMap<JobId, Group> = workflow.jobs.keys().map(|job| (job.clone(), Group::Waiting)).collect();
-        let mut run = Run {
-            repo: self.event.repo.clone(),
-            number,
-            attempt: 1,
-            event: Event { payload: Value::Null, ..self.event.clone() },
-            body: self.delivery.body.clone(),
-            workflow_file: file.path.clone(),
-            workflow_name: workflow.display_name().to_owned(),
-            workflow: text,
-            head: self.event.kind.head().clone(),
-            branch: self.event.branch().to_owned(),
-            title: self.event.title().to_owned(),
-            created_at: self.now,
-            state: RunState::InProgress { started_at: self.now },
-            cancel: None,
-            group: None,
-            groups,
-            problems: vec![],
-        };
+        let mut run = self.record(file, text, workflow.display_name(), number);
+        run.groups = workflow.jobs.keys().map(|job| (job.clone(), Group::Waiting)).collect();
         let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
         crate::concurrency::assign(&mut run, workflow, &contexts, self.now);
         run
@@ -296,7 +278,16 @@ impl Scene<'_> {
     /// The run of a file that cannot be run: in the history, with what is wrong.
     fn broken(&self, file: &WorkflowFile, text: &workflows::ids::Digest, parsed: &Parsed, number: u64) -> Run {
         let name = parsed.workflow.as_ref().map_or(file.path.as_str(), |workflow| workflow.display_name());
-        let conclusion = Conclusion::Failure;
+        let (started_at, finished_at, conclusion) = (self.now, self.now, Conclusion::Failure);
+        Run {
+            state: RunState::Completed { started_at, finished_at, conclusion },
+            problems: parsed.diagnostics.iter().take(MOST_PROBLEMS).cloned().collect(),
+            ..self.record(file, text.clone(), name, number)
+        }
+    }
+
+    /// What every run of this event has in common: under way since now, without jobs.
+    fn record(&self, file: &WorkflowFile, text: workflows::ids::Digest, name: &str, number: u64) -> Run {
         Run {
             repo: self.event.repo.clone(),
             number,
@@ -305,16 +296,16 @@ impl Scene<'_> {
             body: self.delivery.body.clone(),
             workflow_file: file.path.clone(),
             workflow_name: name.to_owned(),
-            workflow: text.clone(),
+            workflow: text,
             head: self.event.kind.head().clone(),
             branch: self.event.branch().to_owned(),
             title: self.event.title().to_owned(),
             created_at: self.now,
-            state: RunState::Completed { started_at: self.now, finished_at: self.now, conclusion },
+            state: RunState::InProgress { started_at: self.now },
             cancel: None,
             group: None,
             groups: IndexMap::new(),
-            problems: parsed.diagnostics.iter().take(MOST_PROBLEMS).cloned().collect(),
+            problems: vec![],
         }
     }
 }

@@ -13,7 +13,7 @@ use octocrab::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use super::{GithubConfig, GithubError, Retry, error::from_octocrab, webhook};
+use super::{GithubConfig, GithubError, Retry, error::from_octocrab};
 
 /// No request of ours takes longer, or it is not going to be answered.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,11 +67,6 @@ impl GithubForge {
             .and_then(|builder| builder.build())
             .map_err(|error| from_octocrab(doing, error))?;
         Ok(Self { inner: Arc::new(Inner { config, app, installations: Mutex::default() }) })
-    }
-
-    /// Whether `header`, the value of `X-Hub-Signature-256`, was made over `body` by someone who knows the secret.
-    pub fn verify_signature(&self, body: &[u8], header: &str) -> bool {
-        webhook::verify_signature(self.inner.config.webhook_secret.as_bytes(), body, header)
     }
 
     /// Where people and git find repositories: `https://github.com`, or the Enterprise Server's host.
