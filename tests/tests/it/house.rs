@@ -117,6 +117,14 @@ fn clippy_has_nothing_to_say() {
 }
 
 #[test]
+fn rustdoc_has_nothing_to_say() {
+    cargo(
+        &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    );
+}
+
+#[test]
 fn dependencies_are_licensed_and_known() {
     let installed = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|o| o.status.success());
     if !installed {

@@ -3,4 +3,5 @@
 mod github;
 mod github_examples;
 mod house;
+mod kill;
 mod pages;

@@ -1,7 +1,7 @@
 //! The gate: head and base on the same examples → one verdict with its error rates declared.
 //!
 //! Imports nothing else of the crate. `docs/gate.md` states each rule's hypotheses. Reading order:
-//! [`Policy`] and [`Side`] are what goes in, [`Verdict`] is what comes out; [`judge`] takes each bound
+//! [`Policy`] and [`Side`] are what goes in, [`Verdict`] is what comes out; [`judge()`] takes each bound
 //! of each rule to the evaluations that it is about, pairs their examples, chooses a test
 //! and corrects failing claims over the family; [`stats`] holds the tests.
 

@@ -1,8 +1,8 @@
 //! Verdict → what a reviewer reads: a check run within GitHub's limits in bytes, Markdown, a
 //! terminal's table.
 //!
-//! [`check_run`], [`markdown`] and [`terminal`] tell a [`Verdict`](crate::gate::Verdict);
-//! [`nothing_judged`] says why there is none. [`conclusion`] is how GitHub's check run then concludes.
+//! [`check_run`], [`markdown`] and [`terminal()`] tell a [`Verdict`](crate::gate::Verdict);
+//! [`nothing_judged`] says why there is none. [`conclusion()`] is how GitHub's check run then concludes.
 
 mod check;
 mod conclusion;

@@ -2,7 +2,7 @@
 //!
 //! A run is one workflow for one event. Each `jobs.<id>` is a [`Group`]: it waits for its needs, and
 //! then becomes nothing (skipped), a mistake (invalid) or one job per row of its matrix. Each of those
-//! jobs has a [`JobLife`]. [`advance`] looks at all of it and says what is to be done next; whoever
+//! jobs has a [`JobLife`]. [`advance()`] looks at all of it and says what is to be done next; whoever
 //! keeps the records does that and asks again, until there is nothing left to do.
 
 mod advance;

@@ -1,4 +1,4 @@
-//! The gate's own error rates, measured: draws from known truths, judged as [`judge`](super::judge) judges.
+//! The gate's own error rates, measured: draws from known truths, judged as [`judge`](super::judge()) judges.
 //!
 //! Every [`Cell`] is one question asked of many simulated comparisons: how often does the gate raise a
 //! false alarm, pass what is worse, find what is there, or miss the truth with its interval? Rates come
