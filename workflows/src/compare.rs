@@ -15,21 +15,17 @@ use crate::{
 pub fn side(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcomes>) -> Side {
     let mut metrics = evaluation.metrics.clone();
     metrics.entry("model_bytes".to_owned()).or_insert(evaluation.model.bytes as f64);
-    let like = [
-        ("the task", evaluation.task.clone()),
-        ("the data set", evaluation.dataset.digest.to_string()),
-        ("the provider", evaluation.provider.requested.clone()),
-        ("the device", evaluation.provider.device.clone()),
-        ("ONNX Runtime", evaluation.provider.version.clone()),
-    ];
+    let benchmark = evaluation.benchmark.clone().unwrap_or_default();
     Side {
         name: evaluation.name.clone(),
         job: job.to_owned(),
-        like: like.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        like: evaluation.like(),
         model: evaluation.model.digest.to_string(),
         metrics,
         slices: evaluation.slices.clone(),
         examples: outcomes.map(|outcomes| outcomes.examples.iter().map(example).collect()).unwrap_or_default(),
+        blocks: benchmark.blocks,
+        samples: benchmark.samples,
         ..Side::default()
     }
 }

@@ -40,6 +40,58 @@ pub struct Evaluation {
     /// Where the outcomes are; none where the step kept none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcomes: Option<BlobRef>,
+    /// How fast it was, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
+    /// The base's model, evaluated or measured beside this one by the same step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<Beside>>,
+}
+
+/// What a benchmark measured, block by block. The quantiles over all of it are in [`Evaluation::metrics`].
+///
+/// With [`Evaluation::beside`], block i of the base's benchmark ran beside block i of this one: both on the
+/// same device, who went first drawn anew for each block.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Benchmark {
+    /// MLPerf's name: `single-stream`, `offline`, `server`.
+    pub scenario: String,
+    /// Metric → its value in each block, in the metric's unit (times in milliseconds).
+    pub blocks: BTreeMap<String, Vec<f64>>,
+    /// Metric without its quantile (`latency`) → measurements, in the metric's unit; at most
+    /// [`MOST_SAMPLES`], evenly chosen where there were more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub samples: BTreeMap<String, Vec<f64>>,
+    /// What disturbed it, a sentence each: throttling, another process on the GPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbances: Vec<String>,
+}
+
+/// Measurements of a benchmark that are kept.
+pub const MOST_SAMPLES: usize = 20_000;
+
+/// The base's model on the same data, on the same device, under the same settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// The commit that the model was taken from; none where it was a file.
+    #[serde(default)]
+    pub sha: Option<Sha>,
+    pub evaluation: Evaluation,
+}
+
+impl Evaluation {
+    /// What must be equal for two evaluations to be comparable, by names that people read: the task (and with
+    /// it the metrics' definitions), the data set, where it ran and with what.
+    pub fn like(&self) -> BTreeMap<String, String> {
+        let like = [
+            ("the task", self.task.clone()),
+            ("the data set", self.dataset.digest.to_string()),
+            ("the provider", self.provider.requested.clone()),
+            ("the device", self.provider.device.clone()),
+            ("ONNX Runtime", self.provider.version.clone()),
+        ];
+        like.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
 }
 
 /// A file that an evaluation read.

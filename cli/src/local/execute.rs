@@ -247,6 +247,7 @@ fn spec(
         timeout_minutes: planned.timeout_minutes,
         workflow_file: workflow.file.clone(),
         trusted: true,
+        baseline: None,
     })
 }
 

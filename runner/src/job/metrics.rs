@@ -117,6 +117,8 @@ pub(super) async fn collect(job: &mut Job<'_>, _scope: &Scope, call: &StepCall<'
         },
         timing: Timing::default(),
         cached: false,
+        benchmark: None,
+        beside: None,
         outcomes,
     });
     Ok(())

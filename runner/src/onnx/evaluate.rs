@@ -200,6 +200,8 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
             total_ms: milliseconds(started.elapsed()),
         },
         cached: false,
+        benchmark: None,
+        beside: None,
         outcomes,
     })
 }

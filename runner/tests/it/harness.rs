@@ -179,6 +179,7 @@ pub fn spec(job: &str) -> JobSpec {
         timeout_minutes: 10.0,
         workflow_file: ".assay/workflows/w.yml".to_owned(),
         trusted: true,
+        baseline: None,
     }
 }
 

@@ -126,6 +126,7 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
         timeout_minutes: job.planned.timeout_minutes,
         workflow_file: run.workflow_file.clone(),
         trusted: is_trusted(&run.event.kind),
+        baseline: None,
     })
 }
 

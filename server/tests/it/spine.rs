@@ -69,6 +69,8 @@ fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
         },
         timing: Timing::default(),
         cached: false,
+        benchmark: None,
+        beside: None,
         outcomes: Some(BlobRef { digest: digest(text.as_bytes()), bytes: text.len() as u64 }),
     };
     (evaluation, text.into_bytes())

@@ -339,6 +339,8 @@ fn evaluation(accuracy: f64, digest: &str, bytes: u64) -> Evaluation {
         },
         timing: Timing { load_ms: 3.18, run_ms: 1.94, total_ms: 7.2 },
         cached: false,
+        benchmark: None,
+        beside: None,
         outcomes: None,
     }
 }

@@ -157,6 +157,42 @@ pub struct JobSpec {
     /// trusted code but never writes them.
     #[serde(default)]
     pub trusted: bool,
+    /// What the commit is compared with; none where there is nothing before it.
+    #[serde(default)]
+    pub baseline: Option<Baseline>,
+}
+
+/// The commit that a job's evaluations are compared with. Where none of its own is comparable, the step
+/// takes the base's model from `checkout` and evaluates it beside the head's; a benchmark always does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub sha: Sha,
+    pub checkout: CheckoutSpec,
+    /// What its runs evaluated already.
+    #[serde(default)]
+    pub known: Vec<KnownEvaluation>,
+    /// Blocks that a benchmark should run: the gate asked for more than it had.
+    #[serde(default)]
+    pub blocks: Option<u32>,
+}
+
+/// As much of an evaluation as decides whether another one is comparable with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownEvaluation {
+    pub name: String,
+    /// What must be equal: see [`Evaluation::like`].
+    pub like: BTreeMap<String, String>,
+    /// The outcomes of its examples were kept.
+    pub outcomes: bool,
+}
+
+impl Baseline {
+    /// Whether the base's own results can stand beside this evaluation.
+    pub fn knows(&self, evaluation: &Evaluation) -> bool {
+        let like = evaluation.like();
+        let kept = |known: &KnownEvaluation| known.outcomes || evaluation.outcomes.is_none();
+        self.known.iter().any(|known| known.name == evaluation.name && known.like == like && kept(known))
+    }
 }
 
 impl JobSpec {
