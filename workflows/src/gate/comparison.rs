@@ -37,14 +37,17 @@ pub(super) enum SampleUnit {
 
 impl Comparison {
     /// 0/1 outcomes: at margin zero McNemar's mid-p decides; else Tango's score, by its exact distribution
-    /// where discordant pairs are few. The interval is Tango's, by the same distribution.
+    /// but where discordant pairs are very many. The bounds are where the same score, by the same
+    /// distribution, meets alpha; zero is within them where mid-p says so.
     pub(super) fn of_counts(counts: PairedCounts, margin: f64, alpha: f64) -> Self {
         let (test, p_worse, p_fine) = Self::p_of_counts(counts, margin);
         let of_score = counts.interval(normal_quantile(1.0 - alpha));
-        let (lower, upper) = match test {
-            "tango-exact" => unconditional::interval(counts, alpha, of_score),
-            _ => of_score,
-        };
+        let (mut lower, mut upper) =
+            if unconditional::applies(counts) { unconditional::interval(counts, alpha, of_score) } else { of_score };
+        if margin == 0.0 {
+            lower = if p_worse <= alpha { lower.max(0.0) } else { lower.min(0.0) };
+            upper = if p_fine <= alpha { upper.min(0.0) } else { upper.max(0.0) };
+        }
         let n = counts.n as f64;
         // At least one discordant pair's worth of spread: with none seen the next might be one.
         let discordance = ((counts.worse + counts.better) as f64).max(1.0) / n;
@@ -176,6 +179,51 @@ mod tests {
         let counts = PairedCounts { worse: 77, better: 77, n: 1544 };
         let detectable = Comparison::of_counts(counts, 0.0, 0.05).detectable(0.0, 0.05, 0.8).unwrap();
         assert!((detectable - 0.02).abs() < 2e-4, "{detectable}");
+    }
+
+    #[test]
+    fn the_power_of_the_formula_is_reached_and_the_level_held_at_margin_zero() {
+        // All tables with n = 1544: by enumeration, not by draws.
+        let n = 1_544;
+        let rate = |worse: f64, better: f64| {
+            let psi = worse + better;
+            let pmf = |k: u64, n: u64, p: f64| {
+                let ln = |k: u64| libm::lgamma(k as f64 + 1.0);
+                (ln(n) - ln(k) - ln(n - k) + k as f64 * p.ln() + (n - k) as f64 * (1.0 - p).ln()).exp()
+            };
+            let of_pairs = |pairs: u64| {
+                // Mid-p grows as worse pairs become fewer: the first that does not claim ends it.
+                let claims = (0..=pairs).rev().take_while(|b| mcnemar::mid_p(*b, pairs - b) <= 0.05);
+                pmf(pairs, n, psi) * claims.map(|b| pmf(b, pairs, worse / psi)).sum::<f64>()
+            };
+            (60..260).map(of_pairs).sum::<f64>()
+        };
+        let power = rate(0.06, 0.04);
+        assert!((0.8..0.81).contains(&power), "{power}");
+        for discordance in [0.08, 0.1, 0.12] {
+            let level = rate(0.5 * discordance, 0.5 * discordance);
+            assert!((0.045..=0.05).contains(&level), "{discordance}: {level}");
+        }
+    }
+
+    #[test]
+    fn bounds_and_p_values_say_the_same() {
+        for (worse, better, n) in [(12, 3, 300), (90, 70, 1_544), (91, 69, 1_544), (130, 90, 2_000), (0, 4, 50)] {
+            let counts = PairedCounts { worse, better, n };
+            for margin in [0.0, 0.005, 0.02] {
+                let found = Comparison::of_counts(counts, margin, 0.05);
+                let far = |bound: f64| (bound - margin).abs() > 2e-5;
+                if far(found.lower) && margin > 0.0 {
+                    assert_eq!(found.p_worse <= 0.05, found.lower > margin, "{counts:?} {margin} {found:?}");
+                }
+                if far(found.upper) && margin > 0.0 {
+                    assert_eq!(found.p_fine <= 0.05, found.upper < margin, "{counts:?} {margin} {found:?}");
+                }
+                if margin == 0.0 {
+                    assert_eq!(found.p_worse <= 0.05, found.lower >= 0.0, "{counts:?} {found:?}");
+                }
+            }
+        }
     }
 
     #[test]

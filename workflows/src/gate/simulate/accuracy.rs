@@ -15,7 +15,7 @@ use crate::gate::{
     Answer,
     comparison::Comparison,
     number::thousands,
-    stats::{multiple::holm, random::Random, tango::PairedCounts},
+    stats::{multiple::holm, random::Random, tango::PairedCounts, unconditional},
 };
 
 /// Bounds by design and counts.
@@ -63,6 +63,10 @@ pub(super) struct Known {
 /// n, and the margin in millionths.
 type Key = (u64, u64);
 
+/// A p-value that is larger by the normal approximation, which is never off by a factor of two there, can
+/// decide nothing: the exact one is not computed.
+const CAN_DECIDE: f64 = 0.15;
+
 /// One thread's view of it, which needs no lock for what it has seen.
 struct Judged<'a> {
     known: &'a Known,
@@ -84,10 +88,23 @@ impl<'a> Judged<'a> {
             if let Some(p_values) = lock().get(&key) {
                 return *p_values;
             }
-            let (_, p_worse, p_fine) = Comparison::p_of_counts(PairedCounts { worse, better, n }, margin);
-            lock().insert(key, (p_worse, p_fine));
-            (p_worse, p_fine)
+            let p_values = Self::compute(PairedCounts { worse, better, n }, margin);
+            lock().insert(key, p_values);
+            p_values
         })
+    }
+
+    /// As [`Comparison::p_of_counts`], where it can decide something.
+    fn compute(counts: PairedCounts, margin: f64) -> (f64, f64) {
+        let (rough_worse, rough_fine) = counts.p_values(margin);
+        let few = counts.worse + counts.better <= 60;
+        if few || margin == 0.0 || !unconditional::applies(counts) {
+            let (_, p_worse, p_fine) = Comparison::p_of_counts(counts, margin);
+            return (p_worse, p_fine);
+        }
+        let worse = if rough_worse < CAN_DECIDE { unconditional::p_worse(counts, margin) } else { rough_worse };
+        let fine = if rough_fine < CAN_DECIDE { unconditional::p_fine(counts, margin) } else { rough_fine };
+        (worse, fine)
     }
 }
 
@@ -218,8 +235,9 @@ pub(super) fn coverage(plan: &Plan) -> Vec<Cell> {
             let holds = (0..comparisons).filter(|_| {
                 let (worse, better) = pairs.at(random.uniform(), random.uniform());
                 *seen.entry((worse, better)).or_insert_with(|| {
-                    let found = Comparison::of_counts(PairedCounts { worse, better, n }, 0.005, 0.025);
-                    found.lower <= d && d <= found.upper
+                    // The bounds are where the p-values meet the level.
+                    let (p_worse, p_fine) = unconditional::p_values(PairedCounts { worse, better, n }, d);
+                    p_worse > 0.025 && p_fine > 0.025
                 })
             });
             [holds.count() as u64]

@@ -177,7 +177,7 @@ mod tests {
     /// A shorter run of the same study; the full one is `assay gate simulate`.
     #[test]
     fn the_declared_error_rates_hold() {
-        let plan = Plan { comparisons: 300, seed: 20_261_124, threads: 2, alpha: 0.05 };
+        let plan = Plan { comparisons: 120, seed: 20_261_124, threads: 2, alpha: 0.05 };
         let cells = run(&plan, |_| {});
         assert!(cells.len() > 100);
         let missed: Vec<&Cell> = cells.iter().filter(|cell| cell.met == Some(false)).collect();
