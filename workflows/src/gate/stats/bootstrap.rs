@@ -171,6 +171,11 @@ impl Distribution {
         (self.quantile(self.adjusted(alpha)), self.quantile(self.adjusted(1.0 - alpha)))
     }
 
+    /// Plain percentile bounds, each one-sided at `alpha`: what BCa corrects.
+    pub fn percentile_interval(&self, alpha: f64) -> (f64, f64) {
+        (self.quantile(alpha), self.quantile(1.0 - alpha))
+    }
+
     /// The level whose plain percentile is the BCa bound (Efron & Tibshirani, 14.10).
     fn adjusted(&self, level: f64) -> f64 {
         let shifted = self.bias + normal_quantile(level);
