@@ -11,6 +11,7 @@ mod exit;
 mod expr;
 mod hook;
 mod init;
+mod inspect;
 mod local;
 mod outcomes;
 mod plan;
@@ -52,6 +53,8 @@ enum Command {
     Plan(plan::Args),
     /// Evaluate one model on one data set.
     Eval(eval::Args),
+    /// Tell what a model is, and what it changes of another.
+    Inspect(inspect::Args),
     /// Judge two outcomes files, offline.
     Compare(compare::Args),
     /// The gate itself.
@@ -99,6 +102,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Expr(args) => expr::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Gate(Gate::Simulate(args)) => simulate::run(&args),
         Command::Init(args) => init::run(&args),

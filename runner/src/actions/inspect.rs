@@ -1,65 +1,115 @@
-//! `assay/inspect@v1` and `assay/bench@v1`: `assay inspect` and `assay bench` in a process of their
-//! own. Their answer, JSON, is the output `result`; its plain numbers are outputs of their own.
+//! `assay/inspect@v1`: `assay inspect` in a process of its own, since a model is hostile input.
+//!
+//! Inputs: `model`, `against`. A changed signature is an annotation; `model_bytes`, `model_parameters` and
+//! `model_nodes` are outputs, and metrics that a gate can judge. The whole answer, JSON, is the output `result`.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use workflows::{
+    evaluation::{Evaluation, FileFacts, ProviderFacts, Timing},
+    ids::Digest,
+    protocol::{Annotation, AnnotationLevel},
+};
 
 use super::{Inputs, given, tool};
-use crate::job::{Job, StepCall, StepEnd};
+use crate::job::{Job, StepCall, StepEnd, step};
 
-const BENCH: [&str; 14] = [
-    "model",
-    "against",
-    "scenario",
-    "provider",
-    "batch",
-    "threads",
-    "duration",
-    "queries",
-    "warmup",
-    "percentile",
-    "inputs",
-    "device",
-    "rate",
-    "seed",
-];
+/// As much of `assay inspect --json` as is used here.
+#[derive(Deserialize)]
+struct Inspection {
+    model: FileFacts,
+    parameters: u64,
+    nodes: u64,
+    #[serde(default)]
+    against: Option<Against>,
+}
 
-pub(super) async fn bench(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
-    let checked = tool::options(inputs, &BENCH).and_then(|options| {
+#[derive(Deserialize)]
+struct Against {
+    model: FileFacts,
+    signature: Vec<String>,
+}
+
+pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
+    if given(inputs, "model").is_none() {
+        return Ok(StepEnd::failure("`with.model` is missing"));
+    }
+    let mut options = inputs.clone();
+    let model = options.shift_remove("model").unwrap_or_default();
+    let checked = tool::options(&options, &["against"]).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });
-    match checked {
-        Ok(options) => {
-            let arguments = ["bench".to_owned()].into_iter().chain(options).chain(["--json".to_owned()]);
-            answer(job, call, arguments.collect()).await
-        }
-        Err(e) => Ok(StepEnd::failure(e)),
-    }
-}
-
-pub(super) async fn inspect(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
-    let Some(model) = given(inputs, "model") else { return Ok(StepEnd::failure("`with.model` is missing")) };
-    if let Err(e) = tool::refuse_pointers(job, inputs, &["model", "against"]) {
-        return Ok(StepEnd::failure(e));
-    }
-    let mut arguments = vec!["inspect".to_owned(), "--json".to_owned(), "--".to_owned(), model.to_owned()];
-    arguments.extend(given(inputs, "against").map(str::to_owned));
-    answer(job, call, arguments).await
-}
-
-async fn answer(job: &mut Job<'_>, call: &StepCall<'_>, arguments: Vec<String>) -> anyhow::Result<StepEnd> {
-    let bytes = match tool::run(job, call, arguments).await? {
-        tool::Answer::Given(bytes) => bytes,
+    let mut arguments = match checked {
+        Ok(options) => options,
+        Err(e) => return Ok(StepEnd::failure(e)),
+    };
+    arguments.splice(0..0, ["inspect".to_owned(), "--json".to_owned()]);
+    arguments.extend(["--".to_owned(), model.trim().to_owned()]);
+    let answer = match tool::run(job, call, arguments).await? {
+        tool::Answer::Given(answer) => answer,
         tool::Answer::Ended(end) => return Ok(end),
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let Ok(value) = serde_json::from_str::<Value>(&text) else {
-        return Ok(StepEnd::failure("assay did not answer with JSON"));
-    };
-    job.log.say(&serde_json::to_string_pretty(&value)?).await;
+    let inspection: Inspection =
+        serde_json::from_slice(&answer).context("`assay inspect` did not answer with an inspection")?;
+    let evaluation = evaluation(step::evaluation_name(job, call.step), &inspection);
     let mut end = StepEnd::success();
-    for (name, value) in value.as_object().into_iter().flatten().filter(|(_, value)| value.is_number()) {
-        end = end.output(name, value.to_string());
+    let mut lines = inspection.model.path.clone();
+    for (metric, value) in &evaluation.metrics {
+        lines.push_str(&format!("\n  {metric} = {value}"));
+        end = end.output(metric, value.to_string());
     }
-    Ok(end.output("result", text.trim()))
+    job.log.say(&lines).await;
+    for change in inspection.against.iter().flat_map(|against| &against.signature) {
+        let against = inspection.against.as_ref().map_or("", |against| against.model.path.as_str());
+        let annotation = Annotation {
+            path: inspection.model.path.clone(),
+            line: 1,
+            column: None,
+            level: AnnotationLevel::Warning,
+            title: Some("The model's signature has changed".to_owned()),
+            message: format!("Against {against}, {change}"),
+        };
+        job.log.annotate(annotation).await;
+    }
+    job.evaluations.push(evaluation);
+    Ok(end.output("result", String::from_utf8_lossy(&answer).trim()))
+}
+
+/// Facts about a file, which depend on no data set and no device.
+fn evaluation(name: String, inspection: &Inspection) -> Evaluation {
+    let metrics = [
+        ("model_bytes", inspection.model.bytes),
+        ("model_parameters", inspection.parameters),
+        ("model_nodes", inspection.nodes),
+    ];
+    Evaluation {
+        name,
+        task: "inspect".to_owned(),
+        n: 1,
+        metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), value as f64)).collect(),
+        per_class: BTreeMap::new(),
+        slices: BTreeMap::new(),
+        model: inspection.model.clone(),
+        dataset: FileFacts {
+            path: String::new(),
+            digest: Digest::from_sha256(Sha256::digest(b"no data set").into()),
+            bytes: 0,
+        },
+        provider: ProviderFacts {
+            requested: "none".to_owned(),
+            nodes: BTreeMap::new(),
+            device: "any".to_owned(),
+            version: String::new(),
+            threads: 0,
+        },
+        timing: Timing::default(),
+        cached: false,
+        outcomes: None,
+        benchmark: None,
+        beside: None,
+    }
 }

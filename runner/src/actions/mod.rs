@@ -1,6 +1,7 @@
 //! The built-in actions, a file each, and local composite ones. GitHub's own actions of the same
 //! purpose are aliases of these.
 
+mod bench;
 pub(crate) mod cache;
 mod checkout;
 mod composite;
@@ -35,8 +36,8 @@ pub(crate) async fn run(
             "the action `{name}` cannot be run here: only actions of Assay's own and those of the repository (`./path`) can"
         ))),
         ActionRef::Builtin(BuiltinAction::Eval) => eval::run(job, call, inputs).await,
-        ActionRef::Builtin(BuiltinAction::Bench) => inspect::bench(job, call, inputs).await,
-        ActionRef::Builtin(BuiltinAction::Inspect) => inspect::inspect(job, call, inputs).await,
+        ActionRef::Builtin(BuiltinAction::Bench) => bench::run(job, call, inputs).await,
+        ActionRef::Builtin(BuiltinAction::Inspect) => inspect::run(job, call, inputs).await,
         ActionRef::Builtin(
             action @ (BuiltinAction::Checkout
             | BuiltinAction::UploadArtifact

@@ -13,6 +13,7 @@ use super::{
     error::EvalError,
     facts::{cpu_name, file_facts, gpu_name},
     inputs::Inputs,
+    inspect::ModelFile,
     outcomes::OutcomesWriter,
     runtime::Runtime,
     session::{Model, Provider, SessionOptions, first_line},
@@ -93,13 +94,13 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
     }
     let dataset = Dataset::open(&settings.dataset)?;
     let columns = Columns::find(settings, &dataset)?;
-    let model_error = |e: std::io::Error| EvalError::Model { path: settings.model.clone(), message: e.to_string() };
-    let model_facts = file_facts(&settings.model).map_err(model_error)?;
+    let file = ModelFile::examine(&settings.model)?;
+    let model_facts = file.facts().clone();
     let dataset_facts = file_facts(&settings.dataset).map_err(|e| dataset.error(None, None, e.to_string()))?;
 
     let loading = Instant::now();
     let options = SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };
-    let mut model = Model::open(runtime, &settings.model, &options)?;
+    let mut model = Model::open(runtime, &file, &options)?;
     let load = loading.elapsed();
 
     let inputs = Inputs::plan(model.inputs(), &dataset, &settings.inputs, &columns.reserved())?;

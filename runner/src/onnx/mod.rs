@@ -8,6 +8,7 @@ mod error;
 pub mod evaluate;
 mod facts;
 mod inputs;
+pub mod inspect;
 pub mod library;
 mod outcomes;
 mod outputs;

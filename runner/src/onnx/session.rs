@@ -14,7 +14,7 @@ use ort::{
 };
 use serde::Deserialize;
 
-use super::{error::EvalError, runtime::Runtime};
+use super::{error::EvalError, inspect::ModelFile, runtime::Runtime};
 
 /// Where a model is to run. Demanding one means getting it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,15 +105,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a model file. Its first run is profiled, to know which provider ran its nodes.
-    pub fn open(runtime: &Runtime, path: &Path, options: &SessionOptions) -> Result<Self, EvalError> {
+    /// Opens a model that was looked at. Its first run is profiled, to know which provider ran its nodes.
+    pub fn open(runtime: &Runtime, file: &ModelFile, options: &SessionOptions) -> Result<Self, EvalError> {
+        let path = file.path();
         let error = |message: String| EvalError::Model { path: path.to_owned(), message };
-        match fs::metadata(path) {
-            Err(e) => return Err(error(e.to_string())),
-            Ok(metadata) if metadata.is_dir() => return Err(error("it is a directory".to_owned())),
-            Ok(metadata) if metadata.len() == 0 => return Err(error("it is empty".to_owned())),
-            Ok(_) => {}
-        }
         let write_error = |source| EvalError::Write { path: std::env::temp_dir(), source };
         let profile = tempfile::Builder::new().prefix("assay-profile-").tempdir().map_err(write_error)?;
         if options.provider == Provider::Cuda {

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use runner::job::local::Source;
-use workflows::run::Conclusion;
+use workflows::{protocol::AnnotationLevel, run::Conclusion};
 
 use crate::harness::Bench;
 
@@ -122,6 +122,35 @@ async fn an_evaluation_that_cannot_be_fails_with_its_reason() {
     let unknown = "    steps:\n      - run: printf 'version https://git-lfs.github.com/spec/v1\\n' > m.onnx\n";
     let job = format!("{unknown}{}", job.trim_start_matches("    steps:\n"));
     bench.run(&job).await.concluded(Conclusion::Failure).logged("Git LFS pointer");
+}
+
+#[tokio::test]
+async fn a_changed_signature_is_annotated_and_the_size_is_a_metric() {
+    let mut bench = Bench::new();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    bench.fake_assay(&format!(
+        r#"#!/bin/sh
+echo "args: $*" >&2
+cat <<'E'
+{{"model":{{"path":"m.onnx","digest":"{digest}","bytes":4416}},"parameters":650,"nodes":5,"against":
+{{"model":{{"path":"old.onnx","digest":"{digest}","bytes":4400}},"signature":["the input `z` is new"]}}}}
+E
+"#
+    ));
+    let job = r#"
+    steps:
+      - { id: it, uses: assay/inspect@v1, with: { model: m.onnx, against: old.onnx } }
+      - run: echo "it has ${{ steps.it.outputs.model_bytes }} bytes"
+"#;
+    let done = bench.run(job).await;
+    done.concluded(Conclusion::Success)
+        .logged("args: inspect --json --against=old.onnx -- m.onnx")
+        .logged("\nit has 4416 bytes");
+    let [annotation] = &done.result.annotations[..] else { panic!("{:?}", done.result.annotations) };
+    assert_eq!((annotation.path.as_str(), annotation.level), ("m.onnx", AnnotationLevel::Warning));
+    assert_eq!(annotation.message, "Against old.onnx, the input `z` is new");
+    let evaluation = &done.result.evaluations[0];
+    assert_eq!((evaluation.name.as_str(), evaluation.metrics["model_bytes"]), ("it", 4416.0));
 }
 
 #[tokio::test]
