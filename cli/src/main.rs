@@ -5,6 +5,7 @@ mod api;
 mod check;
 mod compare;
 mod demo;
+mod doctor;
 mod embedded;
 mod eval;
 mod exit;
@@ -65,6 +66,8 @@ enum Command {
     /// Hooks of the local forge.
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Say what Assay finds on this machine, and what mends what is missing.
+    Doctor(doctor::Args),
     /// Print a secret of a server, made when it is first asked for.
     Token(token::Args),
     /// Check, back up, restore or compact a server's store.
@@ -106,6 +109,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Compare(args) => compare::run(&args),
         Command::Gate(Gate::Simulate(args)) => simulate::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Doctor(args) => block_on(doctor::run(args)),
         Command::Token(args) => token::run(&args),
         Command::Store(args) => block_on(store::store(args)),
         Command::Hook(command) => block_on(hook::run(command)),

@@ -92,6 +92,11 @@ impl Task {
         self.end(Style::Bad, "✗", result.as_ref());
     }
 
+    /// Leaves nothing behind: what was found is said otherwise.
+    pub fn vanish(self) {
+        self.bar.finish_and_clear();
+    }
+
     fn end(self, style: Style, mark: &str, result: &str) {
         self.bar.finish_and_clear();
         let result = if result.is_empty() { String::new() } else { format!("  {}", paint(Style::Dim, result)) };

@@ -98,7 +98,9 @@ pub async fn requested_all(
         let FileOutcome::Run { number, .. } = file else { continue };
         match rerun(app, repo, *number).await {
             Ok(_) => again.push(format!("#{number}")),
-            Err(ApiError::Internal(error)) => return Err(error.into()),
+            Err(ApiError::Internal(error) | ApiError::Full(error) | ApiError::Unavailable(error)) => {
+                return Err(error.into());
+            }
             Err(error) => tracing::info!(%error, "not run again"),
         }
     }

@@ -44,6 +44,8 @@ pub async fn serve(
     })
     .workers(workers)
     .disable_signals()
+    // A runner that stops closes its claim. It must not be given a job afterwards: it has just given one back.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(DRAIN_S)
     .keep_alive(Duration::from_secs(75))
     .listen(listener)

@@ -9,5 +9,6 @@ pub mod npm;
 pub mod process;
 pub mod proxy;
 pub mod repo;
+pub mod site;
 pub mod stack;
 pub mod wait;

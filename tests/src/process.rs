@@ -3,8 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
+
+use rustix::process::Signal;
 
 use crate::binary::assay;
 
@@ -71,9 +73,18 @@ impl ServerProcess {
     }
 
     /// What it answers to SIGTERM, and what it wrote to standard error until then.
-    pub fn terminate(mut self) -> (std::process::ExitStatus, String) {
+    pub fn terminate(self) -> (ExitStatus, String) {
+        self.end(Signal::TERM)
+    }
+
+    /// The same for Ctrl-C.
+    pub fn interrupt(self) -> (ExitStatus, String) {
+        self.end(Signal::INT)
+    }
+
+    fn end(mut self, signal: Signal) -> (ExitStatus, String) {
         let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed()).expect("a child has a pid");
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process(pid, signal);
         let status = self.child.wait().expect("it is our child");
         let mut words = String::new();
         if let Some(mut stderr) = self.child.stderr.take() {

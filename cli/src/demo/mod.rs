@@ -70,8 +70,7 @@ fn find_onnxruntime() -> anyhow::Result<()> {
     let task = Task::start("ONNX Runtime");
     match runner::onnx::runtime::runtime(&|note| task.note(note)) {
         Ok(runtime) => {
-            let (library, providers) = (runtime.library(), runtime.providers().join(", "));
-            task.done(format!("{} {} ({providers})  {}", runtime.version(), library.source, library.path.display()));
+            task.done(runtime.to_string());
             Ok(())
         }
         Err(error) => {

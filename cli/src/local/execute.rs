@@ -42,6 +42,8 @@ pub(super) struct Surroundings {
 
 /// Which files the jobs see.
 pub(super) struct Subject {
+    /// `head` or `base`: of one commit, where all that differs is not committed.
+    pub(super) side: &'static str,
     pub(super) source: Source,
     pub(super) sha: Sha,
 }
@@ -97,7 +99,7 @@ pub(super) async fn execute(
     let mut rows: Vec<Row> = Vec::new();
     let mut evaluations = Vec::new();
     let mut skipped = Vec::new();
-    let directory = around.scratch.join(format!("run-{}", subject.sha.short()));
+    let directory = around.scratch.join(subject.side);
     loop {
         let cancelled = cancel.is_cancelled().then_some("interrupted");
         let views: Vec<JobView<'_>> =

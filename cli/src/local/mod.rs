@@ -67,8 +67,10 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let event = event(&args.event, &tree, base.as_ref())?;
     let Some(chosen) = choose(&args, &tree, &event)? else { return Ok(Exit::No) };
     if args.dry_run {
-        for chosen in &chosen {
-            ui::say(serde_json::to_string_pretty(&preview(&chosen.workflow, &event, None))?);
+        let plans: Vec<_> = chosen.iter().map(|chosen| preview(&chosen.workflow, &event, None)).collect();
+        match args.json {
+            true => ui::say(serde_json::to_string_pretty(&json!({ "plans": plans }))?),
+            false => plans.iter().for_each(print::plan),
         }
         return Ok(Exit::Yes);
     }
@@ -88,7 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut exit = Exit::Yes;
     for chosen in &chosen {
         let job = args.job.as_ref();
-        let here = Subject { source: Source::WorkingTree(tree.root.clone()), sha: tree.head.clone() };
+        let here = Subject { side: "head", source: Source::WorkingTree(tree.root.clone()), sha: tree.head.clone() };
         let head = execute(&chosen.workflow, &event, &here, &around, job, &printer, &cancel).await?;
         let verdict = match head.evaluations.is_empty() || cancel.is_cancelled() {
             true => None,
@@ -227,8 +229,18 @@ async fn judge(
         (Some(sha), Some(workflow)) => {
             say("");
             say(&ui::paint(ui::Style::Bold, &format!("The base, {}", sha.short())));
-            let subject = Subject { source: Source::Repository(tree.root.clone()), sha: sha.clone() };
-            Some(execute(workflow, event, &subject, around, job, printer, cancel).await?)
+            let subject = Subject { side: "base", source: Source::Repository(tree.root.clone()), sha: sha.clone() };
+            printer.lock().expect("printing does not panic").quiet = true;
+            let outcome = execute(workflow, event, &subject, around, job, printer, cancel).await?;
+            printer.lock().expect("printing does not panic").quiet = false;
+            if !outcome.conclusion.passes() {
+                context.notes.push(format!(
+                    "The base, {}, could not be evaluated: its run ended with {}.",
+                    sha.short(),
+                    outcome.conclusion
+                ));
+            }
+            Some(outcome)
         }
         (Some(_) | None, _) => None,
     };

@@ -3,12 +3,14 @@
 use std::io::Write;
 
 use workflows::{
+    ids::JobId,
+    plan::Preview,
     protocol::{JobResult, StepReport, StepState},
     run::Conclusion,
     syntax::Diagnostic,
 };
 
-use crate::ui::{Style, paint};
+use crate::ui::{self, Style, paint};
 
 /// Writes to standard error where standard output is for one JSON document.
 pub(super) struct Printer {
@@ -17,11 +19,15 @@ pub(super) struct Printer {
     announced: usize,
     ended: usize,
     line: Vec<u8>,
+    /// Inside a `##[group]`, which a page would show folded.
+    folded: bool,
+    /// Jobs and how they ended, without steps and logs.
+    pub(super) quiet: bool,
 }
 
 impl Printer {
     pub(super) fn new(to_stderr: bool) -> Self {
-        Self { to_stderr, announced: 0, ended: 0, line: Vec::new() }
+        Self { to_stderr, announced: 0, ended: 0, line: Vec::new(), folded: false, quiet: false }
     }
 
     pub(super) fn say(&self, line: &str) {
@@ -38,6 +44,9 @@ impl Printer {
     }
 
     pub(super) fn steps(&mut self, steps: &[StepReport]) {
+        if self.quiet {
+            return;
+        }
         for (index, step) in steps.iter().enumerate() {
             if index >= self.announced && !matches!(step.state, StepState::Pending) {
                 self.flush();
@@ -77,8 +86,29 @@ impl Printer {
         if !self.line.is_empty() {
             let line = String::from_utf8_lossy(&self.line).trim_end().to_owned();
             self.line.clear();
-            self.say(&format!("    {}", paint(Style::Dim, &line)));
+            if let Some(line) = self.shown(&line) {
+                self.say(&format!("    {line}"));
+            }
         }
+    }
+
+    /// A line of the log as a person reads it; none for what a page would fold away.
+    fn shown(&mut self, line: &str) -> Option<String> {
+        let (level, text) = match line.strip_prefix("##[").and_then(|rest| rest.split_once(']')) {
+            Some((level, text)) => (level, text),
+            None => ("", line),
+        };
+        let hidden = self.folded || self.quiet;
+        match level {
+            "group" => self.folded = true,
+            "endgroup" => self.folded = false,
+            "error" => return (!self.quiet).then(|| paint(Style::Bad, &format!("error: {text}"))),
+            "warning" if !hidden => return Some(paint(Style::Bold, &format!("warning: {text}"))),
+            "notice" | "debug" if !hidden => return Some(paint(Style::Dim, &format!("{level}: {text}"))),
+            _ if !hidden => return Some(paint(Style::Dim, line)),
+            _ => {}
+        }
+        None
     }
 
     pub(super) fn ended(&mut self, name: &str, result: &JobResult) {
@@ -94,6 +124,28 @@ impl Printer {
     pub(super) fn problem(&mut self, diagnostic: &Diagnostic) {
         let Diagnostic { file, line, column, message, .. } = diagnostic;
         self.say(&format!("{} {file}:{line}:{column}: {message}", mark(Conclusion::Failure)));
+    }
+}
+
+/// What a workflow would run, a line a job.
+pub(super) fn plan(plan: &Preview) {
+    let Preview { workflow, file, event, reason, jobs, skipped, later, .. } = plan;
+    ui::say(format!("{}  {file}, on {event}", paint(Style::Bold, workflow)));
+    if let Some(reason) = reason {
+        ui::say(format!("  does not run: {reason}"));
+    }
+    let width = jobs.iter().map(|job| job.name.chars().count()).max().unwrap_or(0);
+    for job in jobs {
+        let needs: Vec<&str> = job.needs.iter().map(JobId::as_str).collect();
+        let after = if needs.is_empty() { String::new() } else { format!(", after {}", needs.join(", ")) };
+        let name = format!("{:width$}", job.name);
+        ui::say(format!("  {name}  {}", paint(Style::Dim, &format!("on {}{after}", job.runs_on.join(", ")))));
+    }
+    for skip in skipped {
+        ui::say(format!("  {}  {}", skip.name, paint(Style::Dim, "skipped: its condition is false")));
+    }
+    for later in later {
+        ui::say(format!("  {}  {}", later.id, paint(Style::Dim, &format!("known later: {}", later.reason))));
     }
 }
 

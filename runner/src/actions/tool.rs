@@ -28,7 +28,8 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, arguments: Vec<S
     if let Some(library) = &job.env.onnxruntime {
         env.insert("ORT_DYLIB_PATH".to_owned(), library.display().to_string());
     }
-    job.log.say(&format!("assay {}", argv[1..].join(" "))).await;
+    let words: Vec<String> = argv[1..].iter().map(|word| quoted(word)).collect();
+    job.log.say(&format!("assay {}", words.join(" "))).await;
     let directory = job.directories.workspace.clone();
     let invocation = Invocation { argv, env, directory, capture_stdout: true };
     let ran = program::run(job, &invocation, &call.limits).await.context("assay cannot be started")?;
@@ -37,6 +38,12 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, arguments: Vec<S
         Ended::Exited(code) => Answer::Ended(StepEnd::failure(explain(code, &ran.tail))),
         Ended::Stopped(why) => Answer::Ended(StepEnd::stopped(why)),
     })
+}
+
+/// A word as a shell would take it, so that the line can be tried by hand.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@%+".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The last thing it said; a signal by its name, since a crash says nothing.

@@ -11,7 +11,10 @@ use super::{
     stop::{Limits, Why},
     usage,
 };
-use crate::process::{Event, Invocation, Running, exit_code, ladder::Ladder, sandbox::Place};
+use crate::{
+    onnx::library,
+    process::{Event, Invocation, Running, exit_code, ladder::Ladder, sandbox::Place},
+};
 
 /// A captured output that is longer is cut.
 const LARGEST_CAPTURE: usize = 32 << 20;
@@ -94,11 +97,11 @@ pub(crate) async fn run(job: &mut Job<'_>, invocation: &Invocation, limits: &Lim
     Ok(Ran { ended, captured, tail: String::from_utf8_lossy(&tail).into_owned() })
 }
 
-/// What evaluations need to see: the binary itself and ONNX Runtime with its provider libraries.
+/// What evaluations need to see: the binary itself, and ONNX Runtime with its provider and NVIDIA libraries.
 fn readable(job: &Job<'_>) -> Vec<PathBuf> {
-    let library = job.env.onnxruntime.as_deref().and_then(|library| library.parent());
-    let paths = [Some(job.env.assay.as_path()), library];
-    paths.into_iter().flatten().filter(|path| path.is_absolute() && path.exists()).map(PathBuf::from).collect()
+    let libraries = job.env.onnxruntime.as_deref().map(library::nvidia_directories).unwrap_or_default();
+    let paths = [job.env.assay.clone()].into_iter().chain(libraries);
+    paths.filter(|path| path.is_absolute() && path.exists()).collect()
 }
 
 fn keep_tail(tail: &mut Vec<u8>, bytes: &[u8]) {

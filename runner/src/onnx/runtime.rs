@@ -1,8 +1,9 @@
 //! ONNX Runtime, loaded. Once for the process: the library allows no second environment.
 
 use std::{
+    fmt,
     path::PathBuf,
-    sync::{Mutex, OnceLock},
+    sync::{Mutex, Once, OnceLock},
 };
 
 use ort::{
@@ -19,6 +20,14 @@ pub struct Runtime {
     library: Library,
     version: String,
     providers: Vec<String>,
+}
+
+/// `1.31.1 from Assay's cache (CPUExecutionProvider)  /…/libonnxruntime.so.1.31.1`
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Library { path, source, .. } = &self.library;
+        write!(f, "{} {source} ({})  {}", self.version, self.providers.join(", "), path.display())
+    }
 }
 
 impl Runtime {
@@ -39,6 +48,12 @@ impl Runtime {
     /// only when a session asks for it.
     pub fn providers(&self) -> &[String] {
         &self.providers
+    }
+
+    /// Loads the CUDA and cuDNN libraries that lie where the system's loader does not look; once.
+    pub fn preload_nvidia(&self) {
+        static DONE: Once = Once::new();
+        DONE.call_once(|| library::preload_nvidia(&self.library.path, |path| ort::util::preload_dylib(path)));
     }
 }
 

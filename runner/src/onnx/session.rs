@@ -116,11 +116,7 @@ impl Model {
         }
         let session = open(runtime, path, options, &profile.path().join("profile")).map_err(|e| match e {
             OpenError::Model(e) => error(model_message(&e)),
-            OpenError::Provider(e) => EvalError::Provider(format!(
-                "provider cuda was demanded, and ONNX Runtime cannot use it here: {}; \
-                 `assay doctor --fix --cuda` installs the libraries, the driver must be on the machine",
-                first_line(e.message())
-            )),
+            OpenError::Provider(e) => no_cuda(&e),
         })?;
         let (inputs, outputs) =
             (session.inputs().iter().map(port).collect(), session.outputs().iter().map(port).collect());
@@ -171,10 +167,7 @@ fn open(runtime: &Runtime, path: &Path, options: &SessionOptions, profile: &Path
         Ok(match options.provider {
             Provider::Cpu => builder,
             // With these two a session runs on the GPU entirely or is not made at all.
-            Provider::Cuda => builder.with_disable_cpu_fallback()?.with_execution_providers([ep::CUDA::default()
-                .with_device_id(options.device as i32)
-                .build()
-                .error_on_failure()])?,
+            Provider::Cuda => builder.with_disable_cpu_fallback()?.with_execution_providers([cuda(options.device)])?,
         })
     };
     build().map_err(OpenError::Provider)?.commit_from_file(path).map_err(|e| {
@@ -187,9 +180,32 @@ fn open(runtime: &Runtime, path: &Path, options: &SessionOptions, profile: &Path
     })
 }
 
+/// Whether the CUDA provider starts on this machine; else why not and what mends it.
+pub fn try_cuda(runtime: &Runtime, device: u32) -> Result<(), EvalError> {
+    demand_cuda(runtime)?;
+    let attempt = || -> ort::Result<()> {
+        Session::builder(runtime.environment())?.with_execution_providers([cuda(device)])?;
+        Ok(())
+    };
+    attempt().map_err(|e| no_cuda(&e))
+}
+
+fn cuda(device: u32) -> ep::ExecutionProviderDispatch {
+    ep::CUDA::default().with_device_id(device.cast_signed()).build().error_on_failure()
+}
+
+fn no_cuda(error: &ort::Error) -> EvalError {
+    EvalError::Provider(format!(
+        "provider cuda was demanded, and ONNX Runtime cannot use it here: {}; \
+         `assay doctor --fix --cuda` installs the libraries, the driver must be on the machine",
+        first_line(error.message())
+    ))
+}
+
 /// A clear answer before ONNX Runtime's own, which is about a build or a file name.
 fn demand_cuda(runtime: &Runtime) -> Result<(), EvalError> {
     if runtime.providers().iter().any(|provider| provider == "CUDAExecutionProvider") {
+        runtime.preload_nvidia();
         return Ok(());
     }
     Err(EvalError::Provider(format!(

@@ -239,7 +239,10 @@ impl From<ApiError> for RunnerError {
             ApiError::Invalid(message) | ApiError::NotFound(message) | ApiError::Conflict(message) => invalid(message),
             ApiError::Unauthorized(_) => RunnerError::Refused(Refusal::Unauthorized),
             ApiError::TooLarge { limit } => RunnerError::TooLarge { limit },
-            ApiError::Internal(error) => RunnerError::Internal(error),
+            // A runner tries again after any of these.
+            ApiError::Full(error) | ApiError::Unavailable(error) | ApiError::Internal(error) => {
+                RunnerError::Internal(error)
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Everything end to end, in one binary. Each module is one story.
 
+mod bad_input;
+mod doctor;
 mod github;
 mod github_examples;
 mod house;
 mod kill;
+mod local_run;
 mod pages;

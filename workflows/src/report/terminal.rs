@@ -36,7 +36,11 @@ pub fn terminal(verdict: &Verdict, context: &Context, colour: bool, width: usize
         table(&mut out, verdict, width, &paint);
     }
     for rule in verdict.rules.iter().filter(|rule| rule.verdict != Answer::Pass) {
-        let _ = writeln!(out, "\n{}", wrap(&format!("{}: {}", rule.metric, rule.reason), width, ""));
+        let said = match rule.reason.starts_with(&rule.metric) {
+            true => rule.reason.clone(),
+            false => format!("{}: {}", rule.metric, rule.reason),
+        };
+        let _ = writeln!(out, "\n{}", wrap(&said, width, ""));
     }
     let worse = verdict.flips.iter().filter(|flip| flip.worse);
     if verdict.flipped.worse + verdict.flipped.better > 0 {

@@ -104,7 +104,7 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
                 steps.push("A rule could not be judged because of the head: mend the evaluation or the rule's name.".to_owned());
             }
             if verdict.flipped.worse > 0 {
-                steps.push("Look at the examples that became wrong, below: they usually share a cause.".to_owned());
+                steps.push("Look at the examples that became wrong: they usually share a cause.".to_owned());
             }
             if context.acceptance.is_none() {
                 steps.push(

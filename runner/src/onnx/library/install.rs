@@ -122,7 +122,8 @@ fn download_cuda(python: &Python, wheel: &Wheel, into: &Path) -> Result<Vec<Path
 fn pip_download(python: &Python, wheel: &Wheel, into: &Path, what: &[&str]) -> Result<(), InstallError> {
     let output = Command::new(&python.command)
         .args(["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--only-binary=:all:"])
-        .args(["--implementation", "cp", "--python-version", "311", "--platform", wheel.platform])
+        .args(["--implementation", "cp", "--python-version", "311"])
+        .args(wheel.platforms.iter().flat_map(|platform| ["--platform", platform]))
         .arg("--dest")
         .arg(into)
         .args(what)

@@ -5,6 +5,7 @@
 //! pinned wheel from the Python package index. [`locate`] looks and changes nothing.
 
 mod install;
+mod nvidia;
 mod package;
 mod pinned;
 mod python;
@@ -15,7 +16,8 @@ use std::{
 };
 
 pub use install::{InstallError, install};
-pub use pinned::VERSION;
+pub use nvidia::{directories as nvidia_directories, preload as preload_nvidia};
+pub use pinned::{Flavor, VERSION};
 pub use python::{Python, PythonError};
 
 /// ONNX Runtime's shared library on this machine.
@@ -133,8 +135,6 @@ pub fn locate_or_install(places: &Places, progress: &dyn Fn(&str)) -> Result<Lib
         Err(NotFound::Nowhere { .. }) => Ok(install(places, pinned::Flavor::Cpu, progress)?),
     }
 }
-
-pub use pinned::Flavor;
 
 /// `1.31.1` of `libonnxruntime.so.1.31.1`.
 fn version_in_name(path: &Path) -> Option<String> {

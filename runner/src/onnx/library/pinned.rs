@@ -20,8 +20,9 @@ pub enum Flavor {
 /// asking for one version on every machine makes it one file with one digest.
 pub(super) struct Wheel {
     pub package: &'static str,
-    /// What `pip download --platform` takes.
-    pub platform: &'static str,
+    /// What `pip download --platform` takes: pip looks for exactly these, and NVIDIA's wheels carry older
+    /// tags than ONNX Runtime's own.
+    pub platforms: &'static [&'static str],
     pub sha256: &'static str,
 }
 
@@ -30,17 +31,22 @@ pub(super) fn wheel(flavor: Flavor, os: &str, arch: &str) -> Option<Wheel> {
     match (flavor, os, arch) {
         (Flavor::Cpu, "linux", "x86_64") => Some(Wheel {
             package: "onnxruntime",
-            platform: "manylinux_2_28_x86_64",
+            platforms: &["manylinux_2_28_x86_64"],
             sha256: "5752bd508126ae7c49894d3b9d2e83f0c3d487319246d04c444b393308d7ad7f",
         }),
         (Flavor::Cpu, "linux", "aarch64") => Some(Wheel {
             package: "onnxruntime",
-            platform: "manylinux_2_28_aarch64",
+            platforms: &["manylinux_2_28_aarch64"],
             sha256: "da05378364c44d4407e463982d2bf8d5e4cfea873283757e48beeb41df97b7f3",
         }),
         (Flavor::Cuda, "linux", "x86_64") => Some(Wheel {
             package: "onnxruntime-gpu",
-            platform: "manylinux_2_28_x86_64",
+            platforms: &[
+                "manylinux_2_28_x86_64",
+                "manylinux_2_27_x86_64",
+                "manylinux_2_17_x86_64",
+                "manylinux2014_x86_64",
+            ],
             sha256: "e26c475fe361b2015f45b4b824bd13f0bb20204e59b62814e6f0acd5f3d491a6",
         }),
         _ => None,

@@ -296,14 +296,7 @@ fn take_lock(dir: &Path) -> Result<File, EngineError> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // Whatever cannot be read is as good as empty here.
-            let _length = file.read_to_string(&mut holder);
-            let holder = match holder.trim().parse::<u32>() {
-                Ok(pid) => format!("process {pid}"),
-                Err(_) => "another process".to_owned(),
-            };
-            return Err(EngineError::InUse { dir: dir.to_owned(), holder });
+            return Err(EngineError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) });
         }
         Err(TryLockError::Error(error)) => return Err(io(error)),
     }
@@ -311,6 +304,25 @@ fn take_lock(dir: &Path) -> Result<File, EngineError> {
     file.rewind().map_err(io)?;
     writeln!(file, "{}", std::process::id()).map_err(io)?;
     Ok(file)
+}
+
+fn read_holder(lock: &mut File) -> String {
+    let mut holder = String::new();
+    // Whatever cannot be read is as good as empty here.
+    let _length = lock.read_to_string(&mut holder);
+    match holder.trim().parse::<u32>() {
+        Ok(pid) => format!("process {pid}"),
+        Err(_) => "another process".to_owned(),
+    }
+}
+
+/// Who uses the store in `dir` at the moment, such as `process 1234`. Changes nothing.
+pub fn holder(dir: &Path) -> Option<String> {
+    let mut lock = File::open(dir.join("lock")).ok()?;
+    match lock.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
+        Err(TryLockError::Error(_)) | Ok(()) => None,
+    }
 }
 
 /// Removes those of sled's snapshots whose name `is_unwanted`.

@@ -32,7 +32,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::error::EngineError;
+pub use self::{directory::holder, error::EngineError};
 pub(in crate::store) use self::{
     directory::{Directory, Loader},
     rows::Rows,

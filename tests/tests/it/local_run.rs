@@ -1,0 +1,119 @@
+//! `assay run` in a working tree: journey 2, with the real binary.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tests::{binary::assay, site::Site};
+
+fn example(path: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {output:?}");
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(assay()).args(arguments).current_dir(directory).output().unwrap()
+}
+
+/// A repository with the good model committed, and the workflow that is given.
+fn project(workflow: Option<&str>) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    git(home.path(), &["init", "--quiet", "--initial-branch=main"]);
+    std::fs::write(home.path().join("model.onnx"), example("model.onnx")).unwrap();
+    std::fs::write(home.path().join("heldout.npz"), example("heldout.npz")).unwrap();
+    if let Some(text) = workflow {
+        std::fs::create_dir_all(home.path().join(".assay/workflows")).unwrap();
+        std::fs::write(home.path().join(".assay/workflows/evaluate.yml"), text).unwrap();
+    }
+    git(home.path(), &["add", "--all"]);
+    git(home.path(), &["commit", "--quiet", "--message", "A model that reads digits"]);
+    home
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn an_uncommitted_model_is_judged_against_the_committed_one() {
+    let home = project(Some(std::str::from_utf8(&example(".assay/workflows/evaluate.yml")).unwrap()));
+    std::fs::write(home.path().join("model.onnx"), example("variants/regressed.onnx")).unwrap();
+    let output = run(home.path(), &["run"]);
+    let table = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{table}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(table.contains("Failed: 2 of 3 rules are broken: accuracy −3.23 pp (max-drop: 1pp)"), "{table}");
+    let row = table.lines().find(|line| line.trim_start().starts_with("fail  accuracy")).expect("a row of the table");
+    assert!(row.contains("0.9633") && row.contains("0.9310") && row.contains("−4.54 pp … −2.04 pp"), "{row}");
+    assert!(table.contains("37 examples became wrong, 8 became right."), "{table}");
+
+    std::fs::write(home.path().join("model.onnx"), example("variants/smaller.onnx")).unwrap();
+    let output = run(home.path(), &["run"]);
+    let table = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{table}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(table.contains("Passed: all 3 rules hold"), "{table}");
+
+    let output = run(home.path(), &["run", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0));
+    let plan = text(&output);
+    assert!(plan.contains("build") && plan.contains("eval") && plan.contains("after build"), "{plan}");
+    assert!(!plan.contains("accuracy"), "it ran: {plan}");
+}
+
+#[test]
+fn what_init_writes_runs() {
+    let home = project(None);
+    let output = run(home.path(), &["run"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`assay init` writes one"), "{output:?}");
+
+    let output = run(home.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output).contains("model.onnx is evaluated on heldout.npz"), "{output:?}");
+    let output = run(home.path(), &["run"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output).contains("No baseline"), "{}", text(&output));
+}
+
+/// What a reader compares: the rows of the table.
+fn rows(verdict: &Value) -> Vec<Value> {
+    let rules = verdict["rules"].as_array().unwrap_or_else(|| panic!("no rules in {verdict:#}"));
+    let columns = ["metric", "allowed", "base", "head", "change", "interval", "verdict", "discordant", "p"];
+    rules
+        .iter()
+        .map(|rule| columns.iter().map(|column| ((*column).to_owned(), rule[*column].clone())).collect())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_the_one_that_the_check_run_shows() {
+    let site = Site::start(&[]);
+    let (workflow, data) = (example(".assay/workflows/evaluate.yml"), example("heldout.npz"));
+    let files: [(&str, &[u8]); 3] =
+        [(".assay/workflows/evaluate.yml", &workflow), ("model.onnx", &example("model.onnx")), ("heldout.npz", &data)];
+    let main = site.commit("main", None, "A model that reads digits", &files).await;
+    site.gate(&main).await;
+    let regressed = example("variants/regressed.onnx");
+    let head = site.commit("retrain", Some(&main), "Retrain", &[("model.onnx", &regressed)]).await;
+    let there = site.gate(&head).await;
+    assert_eq!(there["conclusion"], "failure");
+
+    let home = tempfile::tempdir().unwrap();
+    git(home.path(), &["clone", "--quiet", "--branch", "retrain", site.git.path.to_str().unwrap(), "digits"]);
+    let output = run(&home.path().join("digits"), &["run", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let here: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows(&here["runs"][0]["gate"]), rows(&there["verdict"]));
+}
