@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use runner::onnx::{EvalError, EvalSettings, Provider, TaskKind, evaluate, evaluate::DEFAULT_BATCH, runtime::runtime};
+use runner::onnx::{
+    EvalError, EvalSettings, Provider, TaskKind,
+    evaluate::DEFAULT_BATCH,
+    library::{self, Places},
+    limits,
+    reuse::{self, Results, evaluate_or_reuse},
+};
 use workflows::evaluation::Evaluation;
 
 use crate::{
@@ -60,9 +66,15 @@ pub struct Args {
     /// Write each example's outcome here: .jsonl or .jsonl.zst.
     #[arg(long, value_name = "FILE")]
     pub outcomes: Option<PathBuf>,
-    /// Evaluate even where the result of the same evaluation is known.
+    /// Evaluate even where the result of the same evaluation is known, and keep nothing.
     #[arg(long)]
     pub no_cache: bool,
+    /// Most memory that the process may take, for example 8G; by default seven eighths of the machine's.
+    #[arg(long, value_name = "SIZE", value_parser = limits::parse_size)]
+    pub memory: Option<u64>,
+    /// Print only the key under which the result would be known, as JSON; null where there is none.
+    #[arg(long, hide = true)]
+    pub key: bool,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -79,10 +91,16 @@ fn names(list: Vec<String>) -> Vec<String> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let json = args.json;
+    limits::confine(args.memory)?;
+    let Args { json, key, no_cache, .. } = args;
     let settings = settings(args);
-    match runtime(&|line| eprintln!("{line}")).map_err(EvalError::from).and_then(|runtime| evaluate(runtime, &settings))
-    {
+    if key {
+        let library = library::locate(&Places::from_env()).ok();
+        say(serde_json::to_string(&library.and_then(|library| reuse::key(&library, &settings).ok()))?);
+        return Ok(Exit::Yes);
+    }
+    let results = (!no_cache).then(|| Results::of_user(&library::cache_dir()));
+    match evaluate_or_reuse(&settings, results.as_ref(), &|line| eprintln!("{line}")) {
         Ok(evaluation) if json => say(serde_json::to_string(&evaluation)?),
         Ok(evaluation) => print(&evaluation),
         Err(error) => return Ok(report(&error)),

@@ -3,7 +3,10 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use runner::onnx::inspect::{Against, Difference, ExternalFile, Inspection, Names, inspect};
+use runner::onnx::{
+    inspect::{Against, Difference, ExternalFile, Inspection, Names, inspect},
+    limits,
+};
 
 use crate::{
     eval::report,
@@ -19,12 +22,16 @@ pub struct Args {
     /// Also tell what it changes of this one.
     #[arg(long, value_name = "BASE")]
     pub against: Option<PathBuf>,
+    /// Most memory that the process may take, for example 1G; by default seven eighths of the machine's.
+    #[arg(long, value_name = "SIZE", value_parser = limits::parse_size)]
+    pub memory: Option<u64>,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    limits::confine(args.memory)?;
     match inspect(&args.model, args.against.as_deref()) {
         Ok(inspection) if args.json => say(serde_json::to_string(&inspection)?),
         Ok(inspection) => print(&inspection),

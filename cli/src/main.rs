@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "a binary has no outside: `pub` marks what other modules use")]
 
 mod api;
+mod bench;
 mod check;
 mod compare;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Plan(plan::Args),
     /// Evaluate one model on one data set.
     Eval(eval::Args),
+    /// Time a model, alone or in turns with another.
+    Bench(bench::Args),
     /// Tell what a model is, and what it changes of another.
     Inspect(inspect::Args),
     /// Judge two outcomes files, offline.
@@ -105,6 +108,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Expr(args) => expr::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Gate(Gate::Simulate(args)) => simulate::run(&args),

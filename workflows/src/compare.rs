@@ -30,6 +30,17 @@ pub fn side(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcomes>) -> 
     }
 }
 
+/// The base's sides as they are compared: what a step of the head measured of the base beside its own stands
+/// in for what the base's own runs measured under that name, for it was measured under the same conditions.
+pub fn with_beside(base: Option<Vec<Side>>, beside: Vec<Side>) -> Option<Vec<Side>> {
+    if beside.is_empty() {
+        return base;
+    }
+    let stands_in = |side: &Side| beside.iter().any(|other| other.name == side.name && other.job == side.job);
+    let own: Vec<Side> = base.unwrap_or_default().into_iter().filter(|side| !stands_in(side)).collect();
+    Some(beside.into_iter().chain(own).collect())
+}
+
 /// A side from an outcomes file alone, as `assay compare` has it: metrics that are means over examples
 /// are computed from the examples, of all of them and of each slice.
 pub fn side_of_outcomes(name: &str, outcomes: &Outcomes) -> Side {
@@ -94,6 +105,23 @@ mod tests {
         {"id":"1","target":"cat","prediction":"cat","values":{"accuracy":1},"slice":"day"}
         {"id":"2","target":3,"prediction":4,"values":{"accuracy":0},"slice":"night"}
         {"id":"3","target":"dog","prediction":"dog","values":{"accuracy":1},"slice":"night"}"#;
+
+    #[test]
+    fn what_was_measured_beside_the_head_stands_in_for_the_bases_own() {
+        let side = |name: &str, job: &str, value: f64| Side {
+            name: name.to_owned(),
+            job: job.to_owned(),
+            metrics: BTreeMap::from([("latency_p50".to_owned(), value)]),
+            ..Side::default()
+        };
+        let own = vec![side("bench", "a", 1.0), side("eval", "a", 2.0), side("bench", "b", 3.0)];
+        assert_eq!(with_beside(None, Vec::new()), None);
+        assert_eq!(with_beside(Some(own.clone()), Vec::new()), Some(own.clone()));
+        let both = with_beside(Some(own), vec![side("bench", "a", 9.0)]).unwrap();
+        let values: Vec<f64> = both.iter().map(|side| side.metrics["latency_p50"]).collect();
+        assert_eq!(values, [9.0, 2.0, 3.0]);
+        assert_eq!(with_beside(None, vec![side("bench", "a", 9.0)]).unwrap().len(), 1);
+    }
 
     #[test]
     fn an_outcomes_file_is_a_side() {

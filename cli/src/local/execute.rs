@@ -295,7 +295,7 @@ fn outcomes(host: &LocalHost, evaluation: &Evaluation) -> anyhow::Result<Option<
 impl Measured {
     /// Where it ran, as a report tells it.
     pub(super) fn ran(&self) -> workflows::report::Ran {
-        let Evaluation { name, provider, model, dataset, n, .. } = &self.evaluation;
+        let Evaluation { name, provider, model, dataset, n, cached, .. } = &self.evaluation;
         workflows::report::Ran {
             evaluation: name.clone(),
             job: self.job.clone(),
@@ -309,6 +309,7 @@ impl Measured {
             model: model.path.clone(),
             dataset: dataset.path.clone(),
             n: *n,
+            reused: *cached,
             head_outcomes: None,
             base_outcomes: None,
         }

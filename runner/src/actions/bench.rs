@@ -1,30 +1,40 @@
-//! `assay/bench@v1`: `assay bench` in a process of its own. Its answer, JSON, is the output `result`; its
-//! plain numbers are outputs of their own.
+//! `assay/bench@v1`: `assay bench` in a process of its own, since a model is hostile input.
+//!
+//! Inputs are the options of `assay bench`. Without `against`, the model of the same name in the commit that the
+//! job is compared with is timed in turns with the head's. Outputs: each metric under its name, and the whole
+//! answer, JSON, as `result`.
 
-use serde_json::Value;
+use anyhow::Context;
+use workflows::evaluation::Evaluation;
 
-use super::{Inputs, tool};
-use crate::job::{Job, StepCall, StepEnd};
+use super::{Inputs, base, given, tool};
+use crate::job::{Job, StepCall, StepEnd, step};
 
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 17] = [
     "model",
     "against",
     "scenario",
     "provider",
     "batch",
     "threads",
+    "sessions",
     "duration",
     "queries",
+    "blocks",
     "warmup",
     "percentile",
     "inputs",
     "device",
     "rate",
     "seed",
+    "memory",
 ];
 
 pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
-    let checked = tool::options(inputs, &OPTIONS).and_then(|options| {
+    let name = given(inputs, "name").map_or_else(|| step::evaluation_name(job, call.step), str::to_owned);
+    let mut rest = inputs.clone();
+    rest.shift_remove("name");
+    let checked = tool::options(&rest, &OPTIONS).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });
@@ -32,19 +42,52 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Ok(options) => options,
         Err(e) => return Ok(StepEnd::failure(e)),
     };
-    let arguments = ["bench".to_owned()].into_iter().chain(options).chain(["--json".to_owned()]);
-    let bytes = match tool::run(job, call, arguments.collect()).await? {
-        tool::Answer::Given(bytes) => bytes,
+    let mut arguments = vec!["bench".to_owned()];
+    arguments.extend(options);
+    let mut of_base = false;
+    if let (Some(model), None) = (given(inputs, "model"), given(inputs, "against"))
+        && let Some(base) = base::file(job, model).await?
+    {
+        arguments.push(format!("--against={}", base.display()));
+        of_base = true;
+    }
+    let baseline = job.spec.baseline.as_ref();
+    if let (None, Some(blocks)) = (given(inputs, "blocks"), baseline.and_then(|baseline| baseline.blocks)) {
+        arguments.push(format!("--blocks={blocks}"));
+    }
+    arguments.push("--json".to_owned());
+    let answer = match tool::run(job, call, arguments).await? {
+        tool::Answer::Given(answer) => answer,
         tool::Answer::Ended(end) => return Ok(end),
     };
-    let text = String::from_utf8_lossy(&bytes);
-    let Ok(value) = serde_json::from_str::<Value>(&text) else {
-        return Ok(StepEnd::failure("assay did not answer with JSON"));
-    };
-    job.log.say(&serde_json::to_string_pretty(&value)?).await;
-    let mut end = StepEnd::success();
-    for (name, value) in value.as_object().into_iter().flatten().filter(|(_, value)| value.is_number()) {
-        end = end.output(name, value.to_string());
+    let mut evaluation: Evaluation =
+        serde_json::from_slice(&answer).context("`assay bench` did not answer with a benchmark")?;
+    evaluation.name.clone_from(&name);
+    if let Some(beside) = &mut evaluation.beside {
+        beside.evaluation.name = name;
+        if of_base {
+            beside.sha = baseline.map(|baseline| baseline.sha.clone());
+            beside.evaluation.model.path.clone_from(&evaluation.model.path);
+        }
     }
-    Ok(end.output("result", text.trim()))
+    let end = told(job, &evaluation).await;
+    job.evaluations.push(evaluation);
+    Ok(end.output("result", String::from_utf8_lossy(&answer).trim()))
+}
+
+/// The numbers, to the log and to later steps.
+async fn told(job: &mut Job<'_>, evaluation: &Evaluation) -> StepEnd {
+    let base = evaluation.beside.as_ref().map(|beside| &beside.evaluation.metrics);
+    let mut lines = format!("{}: {} queries on {}", evaluation.name, evaluation.n, evaluation.provider.device);
+    let mut end = StepEnd::success();
+    for (metric, value) in &evaluation.metrics {
+        let beside = base.and_then(|base| base.get(metric)).map_or(String::new(), |base| format!(" (base: {base})"));
+        lines.push_str(&format!("\n  {metric} = {value}{beside}"));
+        end = end.output(metric, value.to_string());
+    }
+    for disturbance in evaluation.benchmark.iter().flat_map(|benchmark| &benchmark.disturbances) {
+        lines.push_str(&format!("\n##[warning]Disturbed: {disturbance}"));
+    }
+    job.log.say(&lines).await;
+    end
 }

@@ -23,6 +23,9 @@ use crate::{
     job::{Job, StepEnd},
 };
 
+/// Their directory within the runner's.
+const KIND: &str = "caches";
+
 /// A cache to save when the job has succeeded.
 #[derive(Debug)]
 pub(crate) struct PendingSave {
@@ -44,7 +47,7 @@ pub(super) async fn run(job: &mut Job<'_>, inputs: &Inputs) -> anyhow::Result<St
     if paths.is_empty() {
         return Ok(StepEnd::failure("`with.path` is missing"));
     }
-    let found = find(&readable(job), key, &lines(inputs, "restore-keys"));
+    let found = find(&Shelves::of(job, KIND).readable, key, &lines(inputs, "restore-keys"));
     let exact = found.as_ref().is_some_and(|(label, _)| label.key == key);
     if !exact {
         job.saves.push(PendingSave { key: key.to_owned(), paths: paths.iter().map(|p| (*p).to_owned()).collect() });
@@ -79,7 +82,7 @@ pub(super) async fn run(job: &mut Job<'_>, inputs: &Inputs) -> anyhow::Result<St
 pub(crate) async fn save_all(job: &mut Job<'_>) {
     for save in std::mem::take(&mut job.saves) {
         let workspace = job.directories.workspace.clone();
-        let directory = writable(job);
+        let directory = Shelves::of(job, KIND).writable;
         let key = save.key.clone();
         let saved = tokio::task::spawn_blocking(move || store(&directory, &workspace, &save)).await;
         let line = match saved.map_err(anyhow::Error::from).flatten() {
@@ -134,17 +137,19 @@ fn file_name(key: &str) -> String {
     hex::encode(Sha256::digest(key.as_bytes()))
 }
 
-fn root(job: &Job<'_>) -> PathBuf {
-    let repo = &job.spec.repo;
-    job.env.cache.join("caches").join(repo.owner()).join(repo.name())
+/// Where a job's repository keeps things of a kind on this runner. Untrusted code reads what trusted code
+/// left, never the other way round.
+pub(super) struct Shelves {
+    pub readable: Vec<PathBuf>,
+    pub writable: PathBuf,
 }
 
-fn writable(job: &Job<'_>) -> PathBuf {
-    root(job).join(if job.spec.trusted { "trusted" } else { "untrusted" })
-}
-
-fn readable(job: &Job<'_>) -> Vec<PathBuf> {
-    let root = root(job);
-    let names: &[&str] = if job.spec.trusted { &["trusted"] } else { &["trusted", "untrusted"] };
-    names.iter().map(|name| root.join(name)).collect()
+impl Shelves {
+    pub(super) fn of(job: &Job<'_>, kind: &str) -> Self {
+        let repo = &job.spec.repo;
+        let root = job.env.cache.join(kind).join(repo.owner()).join(repo.name());
+        let names: &[&str] = if job.spec.trusted { &["trusted"] } else { &["trusted", "untrusted"] };
+        let readable: Vec<PathBuf> = names.iter().map(|name| root.join(name)).collect();
+        Self { writable: root.join(names[names.len() - 1]), readable }
+    }
 }

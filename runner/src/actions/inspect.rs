@@ -1,6 +1,6 @@
 //! `assay/inspect@v1`: `assay inspect` in a process of its own, since a model is hostile input.
 //!
-//! Inputs: `model`, `against`. A changed signature is an annotation; `model_bytes`, `model_parameters` and
+//! Inputs: `model`, `against` (without it, the file of the same name in the commit that the job is compared with). A changed signature is an annotation; `model_bytes`, `model_parameters` and
 //! `model_nodes` are outputs, and metrics that a gate can judge. The whole answer, JSON, is the output `result`.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use workflows::{
     protocol::{Annotation, AnnotationLevel},
 };
 
-use super::{Inputs, given, tool};
+use super::{Inputs, base, given, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
 
 /// As much of `assay inspect --json` as is used here.
@@ -47,6 +47,11 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Ok(options) => options,
         Err(e) => return Ok(StepEnd::failure(e)),
     };
+    if given(inputs, "against").is_none()
+        && let Some(base) = base::file(job, model.trim()).await?
+    {
+        arguments.push(format!("--against={}", base.display()));
+    }
     arguments.splice(0..0, ["inspect".to_owned(), "--json".to_owned()]);
     arguments.extend(["--".to_owned(), model.trim().to_owned()]);
     let answer = match tool::run(job, call, arguments).await? {

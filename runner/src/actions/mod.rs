@@ -1,6 +1,7 @@
 //! The built-in actions, a file each, and local composite ones. GitHub's own actions of the same
 //! purpose are aliases of these.
 
+mod base;
 mod bench;
 pub(crate) mod cache;
 mod checkout;

@@ -53,8 +53,17 @@ fn explain(code: i32, tail: &str) -> String {
     match (code, said) {
         (2 | 3, Some(said)) => said,
         (137, _) => "the process was killed (SIGKILL): it may have run out of memory".to_owned(),
-        (134, _) => "the process aborted (SIGABRT)".to_owned(),
-        (139, _) => "the process crashed (SIGSEGV)".to_owned(),
+        (132 | 134 | 135 | 136 | 139, said) => {
+            let signal = match code {
+                132 => "SIGILL",
+                134 => "SIGABRT",
+                135 => "SIGBUS",
+                136 => "SIGFPE",
+                _ => "SIGSEGV",
+            };
+            let said = said.map_or(String::new(), |said| format!("; it last said: {said}"));
+            format!("the process crashed ({signal}) on this model{said}")
+        }
         (code, Some(said)) => format!("exit code {code}: {said}"),
         (code, None) => format!("exit code {code}"),
     }

@@ -5,6 +5,8 @@ use std::{fs::File, io, path::Path};
 use sha2::{Digest as _, Sha256};
 use workflows::{evaluation::FileFacts, ids::Digest};
 
+use super::session::Provider;
+
 /// A file's digest and size.
 pub(super) fn file_facts(path: &Path) -> io::Result<FileFacts> {
     let mut file = File::open(path)?;
@@ -23,7 +25,39 @@ pub fn cpu_name() -> String {
     name.map_or_else(|| format!("{} CPU", std::env::consts::ARCH), str::to_owned)
 }
 
-/// A GPU's name, from NVML.
+/// A GPU's name, from NVML. `index` counts what the process may see.
 pub fn gpu_name(index: u32) -> Option<String> {
-    nvml_wrapper::Nvml::init().ok()?.device_by_index(index).ok()?.name().ok()
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+    nvml_wrapper::Nvml::init().ok()?.device_by_index(physical_index(visible.as_deref(), index)?).ok()?.name().ok()
+}
+
+/// The machine's number of the `index`-th GPU that CUDA shows: a lease shows only its own. None where it
+/// shows fewer, or names them otherwise than by number.
+pub(crate) fn physical_index(visible: Option<&str>, index: u32) -> Option<u32> {
+    match visible {
+        None => Some(index),
+        Some(list) => list.split(',').nth(index as usize)?.trim().parse().ok(),
+    }
+}
+
+/// What like is compared with like by: the name of what a provider computes on.
+pub(super) fn device_name(provider: Provider, index: u32) -> String {
+    match provider {
+        Provider::Cpu => cpu_name(),
+        Provider::Cuda => gpu_name(index).unwrap_or_else(|| "unknown GPU".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_renumbers_the_gpus() {
+        assert_eq!(physical_index(None, 1), Some(1));
+        assert_eq!(physical_index(Some("3, 5"), 1), Some(5));
+        assert_eq!(physical_index(Some(""), 0), None);
+        assert_eq!(physical_index(Some("3"), 1), None);
+        assert_eq!(physical_index(Some("GPU-8f1"), 0), None);
+    }
 }

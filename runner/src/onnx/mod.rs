@@ -4,14 +4,17 @@
 //! [`library`] finds or installs it; [`runtime`] loads it, once for the process; [`session`] opens
 //! one model on it; everything else works on a session.
 
+pub mod bench;
 mod error;
 pub mod evaluate;
 mod facts;
 mod inputs;
 pub mod inspect;
 pub mod library;
+pub mod limits;
 mod outcomes;
 mod outputs;
+pub mod reuse;
 pub mod runtime;
 pub mod session;
 mod tasks;

@@ -9,12 +9,15 @@ use std::{
 
 use ort::{
     ep,
-    session::{Session, SessionInputValue, SessionOutputs, builder::GraphOptimizationLevel},
+    session::{
+        Session, SessionInputValue, SessionOutputs,
+        builder::{GraphOptimizationLevel, PrepackedWeights},
+    },
     value::{Shape, TensorElementType, ValueType},
 };
 use serde::Deserialize;
 
-use super::{error::EvalError, inspect::ModelFile, runtime::Runtime};
+use super::{error::EvalError, inspect::ModelFile, limits, runtime::Runtime};
 
 /// Where a model is to run. Demanding one means getting it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,6 +110,17 @@ pub struct Model {
 impl Model {
     /// Opens a model that was looked at. Its first run is profiled, to know which provider ran its nodes.
     pub fn open(runtime: &Runtime, file: &ModelFile, options: &SessionOptions) -> Result<Self, EvalError> {
+        Self::open_sharing(runtime, file, options, &PrepackedWeights::new())
+    }
+
+    /// Opens one of several sessions, which share what ONNX Runtime has brought into its own order.
+    pub fn open_sharing(
+        runtime: &Runtime,
+        file: &ModelFile,
+        options: &SessionOptions,
+        shared: &PrepackedWeights,
+    ) -> Result<Self, EvalError> {
+        limits::check_threads(options.threads)?;
         let path = file.path();
         let error = |message: String| EvalError::Model { path: path.to_owned(), message };
         let write_error = |source| EvalError::Write { path: std::env::temp_dir(), source };
@@ -114,7 +128,7 @@ impl Model {
         if options.provider == Provider::Cuda {
             demand_cuda(runtime)?;
         }
-        let session = open(runtime, path, options, &profile.path().join("profile")).map_err(|e| match e {
+        let session = open(runtime, path, options, shared, &profile.path().join("profile")).map_err(|e| match e {
             OpenError::Model(e) => error(model_message(&e)),
             OpenError::Provider(e) => no_cuda(&e),
         })?;
@@ -145,6 +159,11 @@ impl Model {
         self.session.run(inputs)
     }
 
+    /// For runs with bound inputs and outputs.
+    pub(super) fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// Execution provider → number of nodes that it ran; known after the first run.
     pub fn nodes(&self) -> &BTreeMap<String, u64> {
         &self.nodes
@@ -156,13 +175,20 @@ enum OpenError {
     Model(ort::Error),
 }
 
-fn open(runtime: &Runtime, path: &Path, options: &SessionOptions, profile: &Path) -> Result<Session, OpenError> {
+fn open(
+    runtime: &Runtime,
+    path: &Path,
+    options: &SessionOptions,
+    shared: &PrepackedWeights,
+    profile: &Path,
+) -> Result<Session, OpenError> {
     let threads = options.threads as usize;
     let build = || -> ort::Result<_> {
         let builder = Session::builder(runtime.environment())?
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
+            .with_prepacked_weights(shared)?
             .with_profiling(profile)?;
         Ok(match options.provider {
             Provider::Cpu => builder,

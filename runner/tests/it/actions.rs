@@ -3,7 +3,10 @@
 use std::{fs, process::Command};
 
 use runner::job::local::Source;
-use workflows::{protocol::AnnotationLevel, run::Conclusion};
+use workflows::{
+    protocol::{AnnotationLevel, Baseline, CheckoutSpec},
+    run::Conclusion,
+};
 
 use crate::harness::Bench;
 
@@ -109,6 +112,64 @@ async fn an_evaluation_is_named_kept_and_its_numbers_are_outputs() {
     assert_eq!(fs::read_to_string(kept).unwrap(), "outcomes\n");
 }
 
+/// A program in place of `assay` that answers with a key, counts its evaluations, and says how many they were.
+fn counting_assay(bench: &Bench) {
+    let zeros = "0".repeat(64);
+    let evaluation = EVALUATION.replace('\n', " ");
+    bench.fake_assay(&format!(
+        r#"#!/bin/sh
+for w; do
+  case $w in --key) echo '{{"key":"sha256:{zeros}","model":"sha256:{zeros}","dataset":"sha256:{zeros}"}}'; exit;; esac
+  last=$w
+done
+echo x >> "{count}"
+echo "outcomes $(wc -l < "{count}")" > "$last"
+echo '{evaluation}'
+"#,
+        count = bench.path().join("count").display()
+    ));
+}
+
+#[tokio::test]
+async fn a_known_result_is_reused_but_trusted_code_takes_none_from_strangers() {
+    let mut bench = Bench::new();
+    counting_assay(&bench);
+    let job = |more: &str| {
+        format!(
+            "    steps:\n      - id: e\n        uses: assay/eval@v1\n        with: {{ model: m.onnx, dataset: d.npz{more} }}\n"
+        )
+    };
+    let evaluations = |bench: &Bench| fs::read_to_string(bench.path().join("count")).unwrap().lines().count();
+    bench.trusted = false;
+    assert!(!bench.run(&job("")).await.concluded(Conclusion::Success).result.evaluations[0].cached);
+    assert!(bench.run(&job("")).await.result.evaluations[0].cached, "strangers may reuse what strangers computed");
+    assert_eq!(evaluations(&bench), 1);
+    bench.trusted = true;
+    let done = bench.run(&job("")).await;
+    assert!(!done.result.evaluations[0].cached, "the baseline came from a stranger");
+    let computed = done.result.evaluations[0].outcomes.clone().unwrap();
+    let done = bench.run(&job("")).await;
+    done.concluded(Conclusion::Success).logged("(known from an earlier evaluation)");
+    let evaluation = &done.result.evaluations[0];
+    assert!(evaluation.cached);
+    assert_eq!((evaluation.name.as_str(), evaluation.model.path.as_str()), ("e", "m.onnx"));
+    assert_eq!(evaluation.outcomes.as_ref(), Some(&computed));
+    assert!(bench.path().join("host/blobs").join(computed.digest.hex()).is_file());
+    bench.trusted = false;
+    let done = bench.run(&job("")).await;
+    assert_eq!(done.result.evaluations[0].outcomes.as_ref(), Some(&computed), "strangers reuse trusted results first");
+    assert_eq!(evaluations(&bench), 2);
+    bench.run(&job(", no-cache: true")).await.concluded(Conclusion::Success);
+    assert_eq!(evaluations(&bench), 3);
+    // A result that rotted is computed again.
+    let trusted = bench.path().join("cache/evaluations/acme/digits/trusted");
+    for entry in fs::read_dir(trusted).unwrap() {
+        fs::write(entry.unwrap().path(), "rot").unwrap();
+    }
+    bench.trusted = true;
+    assert!(!bench.run(&job("")).await.concluded(Conclusion::Success).result.evaluations[0].cached);
+}
+
 #[tokio::test]
 async fn an_evaluation_that_cannot_be_fails_with_its_reason() {
     let mut bench = Bench::new();
@@ -151,6 +212,42 @@ E
     assert_eq!(annotation.message, "Against old.onnx, the input `z` is new");
     let evaluation = &done.result.evaluations[0];
     assert_eq!((evaluation.name.as_str(), evaluation.metrics["model_bytes"]), ("it", 4416.0));
+}
+
+#[tokio::test]
+async fn a_benchmark_times_the_base_of_its_job_beside_the_head() {
+    let mut bench = Bench::new();
+    let (source, sha) = repository(&bench, &[("m.onnx", "BASE")]);
+    bench.source = Some(source);
+    let side = EVALUATION.replace('\n', " ");
+    let both = side.replace(
+        "\"metrics\"",
+        &format!(
+            r#""benchmark":{{"scenario":"single-stream","blocks":{{"latency_p50":[1,2]}},"disturbances":["a neighbour"]}},"beside":{{"evaluation":{side}}},"metrics""#
+        ),
+    );
+    bench.fake_assay(&format!(
+        "#!/bin/sh\nfor w; do case $w in --against=*) cat \"${{w#--against=}}\" >&2; echo >&2;; esac; done\necho \"args: $*\" >&2\ncat <<'E'\n{both}\nE\n"
+    ));
+    let job = "    steps:\n      - { id: b, uses: assay/bench@v1, with: { model: m.onnx, queries: 500 } }\n";
+    let mut spec = bench.spec(job);
+    let checkout = CheckoutSpec { sha: sha.parse().unwrap(), ..spec.checkout.clone() };
+    spec.baseline = Some(Baseline { sha: checkout.sha.clone(), checkout, known: Vec::new(), blocks: Some(40) });
+    let done = bench.run_spec(&spec).await;
+    done.concluded(Conclusion::Success)
+        .logged("args: bench --model=m.onnx --queries=500 --against=/")
+        .logged("m.onnx --blocks=40 --json")
+        .logged("\nBASE\n")
+        .logged("Disturbed: a neighbour");
+    let evaluation = &done.result.evaluations[0];
+    let beside = evaluation.beside.as_ref().unwrap();
+    assert_eq!((evaluation.name.as_str(), beside.evaluation.name.as_str()), ("b", "b"));
+    assert_eq!(beside.sha.as_ref().unwrap().as_str(), sha);
+    assert_eq!(evaluation.benchmark.as_ref().unwrap().blocks["latency_p50"], [1.0, 2.0]);
+    // A model that the base has not is timed alone.
+    let mut spec = bench.spec(&job.replace("m.onnx", "new.onnx"));
+    spec.checkout.sha = sha.parse().unwrap();
+    bench.run_spec(&spec).await.concluded(Conclusion::Success).not_logged("--against");
 }
 
 #[tokio::test]

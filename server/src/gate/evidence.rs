@@ -10,6 +10,8 @@ use crate::{app::App, runs, store::records::Run};
 #[derive(Default)]
 pub(super) struct Evidence {
     pub(super) sides: Vec<Side>,
+    /// What these runs measured of the base, beside their own.
+    pub(super) beside: Vec<Side>,
     /// One for each side.
     pub(super) ran: Vec<Ran>,
     /// A job that ended before it could evaluate.
@@ -34,7 +36,15 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                     None => None,
                     Some(blob) => outcomes(app, &blob.digest).await?,
                 };
-                evidence.sides.push(compare::side(job.record.id.key.as_str(), &evaluation, outcomes.as_ref()));
+                let key = job.record.id.key.as_str();
+                if let Some(beside) = &evaluation.beside {
+                    let outcomes = match &beside.evaluation.outcomes {
+                        None => None,
+                        Some(blob) => self::outcomes(app, &blob.digest).await?,
+                    };
+                    evidence.beside.push(compare::side(key, &beside.evaluation, outcomes.as_ref()));
+                }
+                evidence.sides.push(compare::side(key, &evaluation, outcomes.as_ref()));
                 evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));
             }
         }

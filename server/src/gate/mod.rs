@@ -8,6 +8,7 @@ mod policy;
 mod wording;
 
 use workflows::{
+    compare,
     gate::{Policy, Verdict, judge},
     ids::{RepoName, Sha},
     report::{CheckOutput, NothingJudged},
@@ -175,8 +176,9 @@ fn why_nothing_evaluated(failed: &[&Run], head: &Evidence) -> Option<NothingJudg
 
 /// Resampling a large evaluation takes a second of one core.
 async fn judge_on_its_own_thread(found: &Found, head: &Evidence, base: Option<&Evidence>) -> Result<Verdict, Failure> {
-    let (policy, head, base): (Policy, _, _) =
-        (found.policy.clone(), head.sides.clone(), base.map(|base| base.sides.clone()));
+    let (policy, beside): (Policy, _) = (found.policy.clone(), head.beside.clone());
+    let (head, base) = (head.sides.clone(), base.map(|base| base.sides.clone()));
+    let base = compare::with_beside(base, beside);
     let judged = tokio::task::spawn_blocking(move || judge(&policy, &head, base.as_deref())).await;
     judged.map_err(|error| Failure::Ours(anyhow::anyhow!("judging failed: {error}")))
 }

@@ -114,6 +114,7 @@ pub(super) fn ran(job: &str, evaluation: &workflows::evaluation::Evaluation, iso
         model: evaluation.model.path.clone(),
         dataset: evaluation.dataset.path.clone(),
         n: evaluation.n,
+        reused: evaluation.cached,
         head_outcomes: None,
         base_outcomes: None,
     }

@@ -7,4 +7,5 @@ mod github_examples;
 mod house;
 mod kill;
 mod local_run;
+mod models;
 mod pages;

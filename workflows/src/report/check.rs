@@ -192,7 +192,7 @@ fn ran(out: &mut String, context: &Context) {
             code(&ran.dataset),
             plain(&ran.device),
             plain(&provider),
-            plain(&ran.isolation)
+            if ran.reused { "result reused".to_owned() } else { plain(&ran.isolation).to_string() }
         );
     }
     out.push('\n');

@@ -47,6 +47,8 @@ pub struct Ran {
     pub dataset: String,
     /// Examples.
     pub n: u64,
+    /// The result is that of an earlier evaluation of the same.
+    pub reused: bool,
     /// Where the outcomes of head and base can be read.
     pub head_outcomes: Option<String>,
     pub base_outcomes: Option<String>,

@@ -51,7 +51,10 @@ pub fn terminal(verdict: &Verdict, context: &Context, colour: bool, width: usize
             let _ = writeln!(out, "{}", paint(DIM, &clean(&said)));
         }
     }
-    for note in context.notes.iter().chain(&next_steps(verdict, context)) {
+    let reused: Vec<&str> = context.ran.iter().filter(|ran| ran.reused).map(|ran| ran.evaluation.as_str()).collect();
+    let reused =
+        (!reused.is_empty()).then(|| format!("Reused from earlier evaluations of the same: {}", reused.join(", ")));
+    for note in reused.iter().chain(&context.notes).chain(&next_steps(verdict, context)) {
         let _ = writeln!(out, "\n{}", wrap(note, width, "  "));
     }
     out
@@ -114,7 +117,7 @@ fn wrap(text: &str, width: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::sample;
+    use crate::report::{Ran, text::sample};
 
     #[test]
     fn it_fits_the_width_and_keeps_the_verdict() {
@@ -125,6 +128,14 @@ mod tests {
             assert!(text.lines().skip(1).all(|line| line.chars().count() <= width), "{width}:\n{text}");
             assert_eq!(text.contains("true change"), width >= 120, "{text}");
         }
+    }
+
+    #[test]
+    fn a_reused_result_is_said_to_be_one() {
+        let ran = |evaluation: &str, reused| Ran { evaluation: evaluation.to_owned(), reused, ..Ran::default() };
+        let context = Context { ran: vec![ran("old", true), ran("new", false)], ..Context::default() };
+        let text = terminal(&sample(&[Answer::Pass]), &context, false, 100);
+        assert!(text.contains("\nReused from earlier evaluations of the same: old\n"), "{text}");
     }
 
     #[test]

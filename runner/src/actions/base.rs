@@ -1,0 +1,31 @@
+//! The files of the commit that a job is compared with, for steps that measure its model beside the head's.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::{checkout::lfs, job::Job};
+
+/// The base's file of the same name, in a checkout that the job's steps share. None where the job has no base,
+/// or the base has no such file: it is made by a step, or it is new.
+pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option<PathBuf>> {
+    let Some(baseline) = &job.spec.baseline else { return Ok(None) };
+    let path = Path::new(path);
+    let inside = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
+    if !inside {
+        return Ok(None);
+    }
+    let directory = job.directories.temp.join(format!("base-{}", baseline.sha.short()));
+    if !directory.exists() {
+        job.log.say(&format!("Checking out the base, {}", baseline.sha.short())).await;
+        // Complete or not there: a step after this one must not take half of it for the whole.
+        let making = job.directories.private.join("base");
+        tokio::fs::create_dir(&making).await?;
+        job.host.checkout(&baseline.checkout, &making).await.context("the base cannot be checked out")?;
+        job.directories.hand_over(&making, job.user()).await?;
+        tokio::fs::rename(&making, &directory).await?;
+    }
+    let file = directory.join(path);
+    let is_plain = file.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+    Ok((is_plain && !lfs::is_pointer(&file)).then_some(file))
+}

@@ -1,0 +1,148 @@
+//! `assay inspect`, `eval` and `bench` as a person runs them: real models, hostile ones, and results that are
+//! known.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tests::binary::assay;
+
+fn digits(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(name)
+}
+
+/// A person's machine: its own cache for results, with the ONNX Runtime that the tests' machine has.
+struct Person {
+    cache: tempfile::TempDir,
+}
+
+impl Person {
+    fn new() -> Self {
+        let cache = tempfile::tempdir().unwrap();
+        let own = runner::onnx::library::cache_dir().join("onnxruntime");
+        if own.is_dir() {
+            std::os::unix::fs::symlink(own, cache.path().join("onnxruntime")).unwrap();
+        }
+        Self { cache }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(assay()).args(arguments).env("ASSAY_CACHE", self.cache.path()).output().unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {errors}"))
+    }
+
+    #[track_caller]
+    fn refused(&self, arguments: &[&str], code: i32, reason: &str) {
+        let output = self.run(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+        assert!(errors.contains(reason) && !errors.contains("panicked"), "{errors}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+fn evaluate(model: &str) -> Vec<String> {
+    let (model, data) = (digits(model).display().to_string(), digits("heldout.npz").display().to_string());
+    ["eval", "--model", &model, "--dataset", &data, "--task", "classification", "--json"].map(str::to_owned).to_vec()
+}
+
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_model_is_told_and_compared() {
+    let person = Person::new();
+    let (head, base) = (digits("variants/smaller.onnx"), digits("model.onnx"));
+    let told = person.json(&["inspect", head.to_str().unwrap(), "--against", base.to_str().unwrap(), "--json"]);
+    assert_eq!(told["model"]["bytes"], fs::metadata(&head).unwrap().len());
+    assert_eq!(told["inputs"][0]["name"], "X");
+    assert_eq!(told["inputs"][0]["shape"][1], 64);
+    assert_eq!(told["against"]["identical"], false);
+    assert_ne!(told["against"]["bytes"]["head"], told["against"]["bytes"]["base"]);
+    let text = person.run(&["inspect", head.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("X: float32 ["), "{text:?}");
+    person.refused(&["inspect", "/nonexistent.onnx"], 2, "/nonexistent.onnx");
+    person.refused(&["inspect", digits("heldout.npz").to_str().unwrap()], 2, "not an ONNX model");
+}
+
+#[test]
+fn the_second_evaluation_of_the_same_is_the_first() {
+    let person = Person::new();
+    let command = evaluate("model.onnx");
+    let first = person.json(&words(&command));
+    let second = person.json(&words(&command));
+    assert_eq!((&first["cached"], &second["cached"]), (&Value::Bool(false), &Value::Bool(true)));
+    assert_eq!(first["metrics"], second["metrics"]);
+    let forced = person.json(&[&words(&command)[..], &["--no-cache"]].concat());
+    assert_eq!(forced["cached"], false);
+    let other = person.json(&[&words(&command)[..], &["--threads", "2"]].concat());
+    assert_eq!(other["cached"], false);
+    // Outcomes were not kept, so they must be computed.
+    let outcomes = person.cache.path().join("o.jsonl");
+    let with = [&words(&command)[..], &["--outcomes", outcomes.to_str().unwrap()]].concat();
+    assert_eq!(person.json(&with)["cached"], false);
+    let lines = fs::read_to_string(&outcomes).unwrap();
+    fs::remove_file(&outcomes).unwrap();
+    assert_eq!(person.json(&with)["cached"], true);
+    assert_eq!(fs::read_to_string(&outcomes).unwrap(), lines);
+}
+
+#[test]
+fn head_and_base_are_timed_in_turns() {
+    let person = Person::new();
+    let (head, base) = (digits("variants/smaller.onnx"), digits("model.onnx"));
+    let arguments = ["bench", "--model", head.to_str().unwrap(), "--against", base.to_str().unwrap()];
+    let more = ["--queries", "500", "--blocks", "10", "--percentile", "99", "--json"];
+    let told = person.json(&[&arguments[..], &more].concat());
+    assert_eq!(told["n"], 500);
+    assert_eq!(told["benchmark"]["blocks"]["latency_p50"].as_array().unwrap().len(), 10);
+    assert_eq!(told["beside"]["evaluation"]["benchmark"]["blocks"]["latency_p50"].as_array().unwrap().len(), 10);
+    assert!(told["metrics"]["latency_p99"].as_f64().unwrap() > 0.0);
+    let few = ["bench", "--model", head.to_str().unwrap(), "--queries", "300", "--percentile", "99"];
+    person.refused(&few, 2, "p99 cannot be claimed from 300 queries");
+}
+
+/// `y = ConstantOfShape(shape)`: a few bytes that ask for terabytes.
+#[test]
+fn a_model_that_wants_all_memory_gets_what_it_is_allowed() {
+    let person = Person::new();
+    let path = person.cache.path().join("greedy.onnx");
+    fs::write(&path, greedy()).unwrap();
+    let output = person.run(&["bench", "--model", path.to_str().unwrap(), "--memory", "1G", "--queries", "24"]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{errors}");
+    assert!(output.status.code().is_none_or(|code| code != 1) && !errors.contains("panicked"), "{errors}");
+}
+
+/// `x: float32 [1] → y = Expand(x, [2^20, 2^20])`, four tebibytes.
+fn greedy() -> Vec<u8> {
+    let bytes = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8][..], content].concat();
+    let number = |field: u8, value: u8| vec![field << 3, value];
+    let port = |field: u8, name: &[u8], dimensions: &[u8]| {
+        let shape = bytes(2, dimensions);
+        bytes(field, &[bytes(1, name), bytes(2, &bytes(1, &[number(1, 1), shape].concat()))].concat())
+    };
+    let sizes: Vec<u8> = [1i64 << 20, 1 << 20].iter().flat_map(|size| size.to_le_bytes()).collect();
+    let shape = [number(1, 2), number(2, 7), bytes(8, b"s"), bytes(9, &sizes)].concat();
+    let node = [bytes(1, b"x"), bytes(1, b"s"), bytes(2, b"y"), bytes(4, b"Expand")].concat();
+    let open = [bytes(1, &bytes(2, b"a")), bytes(1, &bytes(2, b"b"))].concat();
+    let graph = [
+        bytes(1, &node),
+        bytes(2, b"g"),
+        bytes(5, &shape),
+        port(11, b"x", &bytes(1, &number(1, 1))),
+        port(12, b"y", &open),
+    ];
+    [number(1, 10), bytes(7, &graph.concat()), bytes(8, &number(2, 21))].concat()
+}
