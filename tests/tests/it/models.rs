@@ -146,3 +146,68 @@ fn greedy() -> Vec<u8> {
     ];
     [number(1, 10), bytes(7, &graph.concat()), bytes(8, &number(2, 21))].concat()
 }
+
+/// −2³¹ / −1, which ONNX Runtime works out when it opens the model, and which no processor can: SIGFPE.
+fn crashing() -> Vec<u8> {
+    let bytes = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8][..], content].concat();
+    let number = |field: u8, value: u8| vec![field << 3, value];
+    let port = |field: u8, name: &[u8]| {
+        let shape = bytes(2, &bytes(1, &number(1, 1)));
+        bytes(field, &[bytes(1, name), bytes(2, &bytes(1, &[number(1, 6), shape].concat()))].concat())
+    };
+    let constant = |name: &[u8], value: i32| {
+        bytes(5, &[number(1, 1), number(2, 6), bytes(8, name), bytes(9, &value.to_le_bytes())].concat())
+    };
+    let node = |inputs: [&[u8]; 2], output: &[u8], operator: &[u8]| {
+        let inputs = inputs.map(|input| bytes(1, input)).concat();
+        bytes(1, &[inputs, bytes(2, output), bytes(4, operator)].concat())
+    };
+    let graph = [
+        node([b"a", b"b"], b"q", b"Div"),
+        node([b"x", b"q"], b"y", b"Add"),
+        bytes(2, b"g"),
+        constant(b"a", i32::MIN),
+        constant(b"b", -1),
+        port(11, b"x"),
+        port(12, b"y"),
+    ];
+    [number(1, 10), bytes(7, &graph.concat()), bytes(8, &number(2, 21))].concat()
+}
+
+#[test]
+fn a_crash_of_onnx_runtime_fails_its_step_and_nothing_else() {
+    let person = Person::new();
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| fs::write(home.path().join(name), content).unwrap();
+    fs::create_dir_all(home.path().join(".assay/workflows")).unwrap();
+    write("crash.onnx", &crashing());
+    write("good.onnx", &fs::read(digits("model.onnx")).unwrap());
+    write(
+        ".assay/workflows/models.yml",
+        b"on: push
+jobs:
+  models:
+    runs-on: self-hosted
+    steps:
+      - uses: assay/checkout@v1
+      - { id: crash, continue-on-error: true, uses: assay/bench@v1, with: { model: crash.onnx } }
+      - { id: good, uses: assay/bench@v1, with: { model: good.onnx, queries: 50 } }
+      - run: echo \"crash ${{ steps.crash.outcome }}, good ${{ steps.good.outcome }}\"
+",
+    );
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main"];
+        let output = Command::new("git").current_dir(home.path()).args(identity).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "two models"]);
+    let mut command = Command::new(assay());
+    command.arg("run").current_dir(home.path()).env("ASSAY_CACHE", person.cache.path());
+    let output = command.output().unwrap();
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("the process crashed (SIGFPE) on this model"), "{told}");
+    assert!(told.contains("crash failure, good success"), "{told}");
+}
