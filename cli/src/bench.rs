@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use runner::onnx::{
     EvalError, Provider,
     bench::{
-        BenchSettings, DEFAULT_BLOCKS, DEFAULT_QUERIES, DEFAULT_WARMUP, bench, fewest_queries, parse_shape,
-        plan::Scenario,
+        BenchSettings, DEFAULT_BLOCKS, DEFAULT_LEAST_BLOCK, DEFAULT_QUERIES, DEFAULT_WARMUP, bench, fewest_queries,
+        parse_shape, plan::Scenario,
     },
     evaluate::DEFAULT_BATCH,
     limits,
@@ -46,12 +46,15 @@ pub struct Args {
     /// Sessions that answer side by side, for offline and server.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub sessions: u32,
-    /// Queries of each model.
+    /// Fewest queries of each model; more where the blocks would be too short.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_QUERIES)]
     pub queries: u64,
     /// Blocks of each model: what a gate compares.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BLOCKS)]
     pub blocks: u32,
+    /// Fewest seconds of a block, for single-stream and offline.
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LEAST_BLOCK.as_secs_f64())]
+    pub least_block: f64,
     /// Queries before anything is measured.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_WARMUP)]
     pub warmup: u64,
@@ -84,8 +87,10 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     limits::confine(args.memory)?;
     let json = args.json;
-    let Ok(duration) = Duration::try_from_secs_f64(args.duration) else {
-        return Ok(report(&EvalError::Usage(format!("--duration: {} is no number of seconds", args.duration))));
+    let (Ok(duration), Ok(least_block)) =
+        (Duration::try_from_secs_f64(args.duration), Duration::try_from_secs_f64(args.least_block))
+    else {
+        return Ok(report(&EvalError::Usage("--duration and --least-block are numbers of seconds".to_owned())));
     };
     let settings = BenchSettings {
         name: args.name,
@@ -100,6 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         queries: args.queries,
         blocks: args.blocks,
         warmup: args.warmup,
+        least_block,
         duration,
         percentile: args.percentile,
         rate: args.rate,

@@ -10,7 +10,7 @@ use workflows::evaluation::Evaluation;
 use super::{Inputs, base, given, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
 
-const OPTIONS: [&str; 17] = [
+const OPTIONS: [&str; 18] = [
     "model",
     "against",
     "scenario",
@@ -21,6 +21,7 @@ const OPTIONS: [&str; 17] = [
     "duration",
     "queries",
     "blocks",
+    "least-block",
     "warmup",
     "percentile",
     "inputs",

@@ -39,11 +39,29 @@ pub(super) struct Block {
 
 /// Queries of one block.
 pub(super) struct Load<'a> {
+    /// Fewest.
     pub queries: u64,
     /// For [`Scenario::Server`]: when each arrives.
     pub arrivals: &'a [Duration],
+    /// Beyond the fewest, queries are sent until this; not for [`Scenario::Server`].
+    pub least: Duration,
     /// No further query is sent after this; at least one is.
     pub most: Duration,
+}
+
+/// Of one block and model: beyond it nobody learns more.
+const MOST_QUERIES: u64 = 1_000_000;
+
+impl Load<'_> {
+    /// Whether the block is over before its `query`-th query, from 0.
+    fn ends(&self, scenario: Scenario, query: u64, began: Instant) -> bool {
+        let elapsed = began.elapsed();
+        let enough = match scenario {
+            Scenario::SingleStream | Scenario::Offline => elapsed >= self.least || query >= MOST_QUERIES,
+            Scenario::Server => true,
+        };
+        (query >= self.queries && enough) || (query > 0 && elapsed > self.most)
+    }
 }
 
 /// A session with inputs made for it.
@@ -134,7 +152,7 @@ impl Subject {
             let mut own = Vec::new();
             loop {
                 let query = next.fetch_add(1, Ordering::Relaxed);
-                if query >= load.queries || (query > 0 && began.elapsed() > load.most) {
+                if load.ends(scenario, query, began) {
                     break;
                 }
                 let from = match scenario {

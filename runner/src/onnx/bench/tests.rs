@@ -9,8 +9,10 @@ fn digits(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(model)
 }
 
+/// Runs as many queries as are asked for, however fast they are.
 fn run(settings: &BenchSettings) -> Result<Evaluation, EvalError> {
-    bench(runtime(&|line| eprintln!("{line}")).unwrap(), settings)
+    let settings = BenchSettings { least_block: Duration::ZERO, ..settings.clone() };
+    bench(runtime(&|line| eprintln!("{line}")).unwrap(), &settings)
 }
 
 #[test]
@@ -27,7 +29,6 @@ fn head_and_base_take_turns_block_by_block() {
     for side in [&head, base] {
         let benchmark = side.benchmark.as_ref().unwrap();
         assert_eq!((side.n, benchmark.blocks["latency_p50"].len()), (600, 10));
-        assert_eq!(benchmark.samples["latency"].len(), 600);
         let [p50, p90, p99] = ["latency_p50", "latency_p90", "latency_p99"].map(|name| side.metrics[name]);
         assert!(0.0 < p50 && p50 <= p90 && p90 <= p99, "{:?}", side.metrics);
         assert!(side.metrics["throughput"] > 0.0 && side.metrics["process_memory_bytes"] > 1e6);
@@ -35,11 +36,24 @@ fn head_and_base_take_turns_block_by_block() {
         assert!(benchmark.blocks.contains_key("latency_p90") && !benchmark.blocks.contains_key("latency_p99"));
         assert_eq!(side.provider.nodes.keys().collect::<Vec<_>>(), ["CPUExecutionProvider"]);
     }
+    assert_eq!(head.benchmark.as_ref().unwrap().samples["latency"].len(), 600);
     assert_eq!(head.like(), base.like());
     assert_ne!(head.model.digest, base.model.digest);
     // What the gate reads of it.
     let side = workflows::compare::side("job", &head, None);
     assert_eq!((side.blocks["latency_p50"].len(), side.samples["latency"].len()), (10, 600));
+}
+
+#[test]
+fn a_fast_model_is_asked_more_so_that_a_block_is_no_blink() {
+    let settings = BenchSettings {
+        queries: 4,
+        blocks: 2,
+        least_block: Duration::from_millis(50),
+        ..BenchSettings::new(digits("model.onnx"))
+    };
+    let evaluation = bench(runtime(&|_| ()).unwrap(), &settings).unwrap();
+    assert!(evaluation.n > 4 && evaluation.timing.run_ms >= 100.0, "{:?}", evaluation.timing);
 }
 
 #[test]

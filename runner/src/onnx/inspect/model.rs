@@ -34,7 +34,7 @@ pub struct Graph {
     pub nodes: u64,
     /// Operator (with its domain where that is not the standard's) → number of nodes.
     pub operators: BTreeMap<String, u64>,
-    /// Initialisers, by name; of a subgraph's by `graph/name`.
+    /// Initialisers, by name; those of a subgraph by `node/attribute/name`.
     #[serde(skip)]
     pub weights: BTreeMap<String, Tensor>,
     /// Digests of the nodes' attributes, by the nodes' names; filled with [`Depth::Weights`].
@@ -249,12 +249,17 @@ impl<R: Read + Seek> Reader<R> {
     fn node(&mut self, message: Message, at: Where<'_>) -> Result<(), ReadError> {
         let (mut name, mut operator, mut domain) = (String::new(), String::new(), String::new());
         let mut attributes = Attributes::default();
+        let number = self.graph.nodes;
         while let Some(field) = self.wire.next(message)? {
             match (field.number, field.value) {
                 (3, Value::Bytes(length)) => name = self.wire.text(length, LONGEST_NAME)?,
                 (4, Value::Bytes(length)) => operator = self.wire.text(length, LONGEST_NAME)?,
                 (7, Value::Bytes(length)) => domain = self.wire.text(length, LONGEST_NAME)?,
-                (5, Value::Bytes(length)) => self.attribute(self.wire.enter(length), at, &mut attributes)?,
+                (5, Value::Bytes(length)) => {
+                    // Its subgraphs are named after it; writers put the name first.
+                    let label = if name.is_empty() { at.named(&number.to_string()) } else { at.named(&name) };
+                    self.attribute(self.wire.enter(length), Where { name: &label, ..at }, &mut attributes)?;
+                }
                 _ => self.pass(field)?,
             }
         }
@@ -300,7 +305,7 @@ impl<R: Read + Seek> Reader<R> {
                     if at.nested == MOST_NESTED {
                         return Err(ReadError::TooMuch("subgraphs within more than 50 others"));
                     }
-                    let name: String = at.named(&name).chars().take(200).collect();
+                    let name = at.named(&name);
                     self.graph(self.wire.enter(length), Where { name: &name, nested: at.nested + 1 })?;
                 }
                 (2..=9, Value::Bytes(length)) => {
