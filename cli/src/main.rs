@@ -11,6 +11,7 @@ mod embedded;
 mod eval;
 mod exit;
 mod expr;
+mod github_app;
 mod hook;
 mod init;
 mod inspect;
@@ -71,6 +72,8 @@ enum Command {
     Hook(hook::Command),
     /// Say what Assay finds on this machine, and what mends what is missing.
     Doctor(doctor::Args),
+    /// Make the GitHub App of a server.
+    GithubApp(github_app::Args),
     /// Print a secret of a server, made when it is first asked for.
     Token(token::Args),
     /// Check, back up, restore or compact a server's store.
@@ -114,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Gate(Gate::Simulate(args)) => simulate::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Doctor(args) => block_on(doctor::run(args)),
+        Command::GithubApp(args) => block_on(github_app::run(args)),
         Command::Token(args) => token::run(&args),
         Command::Store(args) => block_on(store::store(args)),
         Command::Hook(command) => block_on(hook::run(command)),

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that an administrator can choose (`assay.toml`). Each value has a default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -21,29 +21,73 @@ pub struct ServerConfig {
     /// Threads that answer HTTP.
     pub http_workers: usize,
     pub local: LocalConfig,
-    /// The GitHub App; without it only the local forge is served.
+    /// The GitHub App; none: the one that `assay github-app` made, if it did; without any only the local forge is served.
     pub github: Option<GithubConfig>,
 }
 
 /// A GitHub App at GitHub.com or a GitHub Enterprise Server.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct GithubConfig {
+    /// Required.
     pub app_id: u64,
     /// RSA, in PEM.
     pub private_key_file: PathBuf,
     /// What signs deliveries, alone in a file.
     pub webhook_secret_file: PathBuf,
     /// `https://HOST/api/v3` for an Enterprise Server.
-    #[serde(default = "github_com")]
     pub api_url: String,
+    /// How often deliveries that did not arrive are looked for, in seconds. They also are at each start.
+    pub recovery_interval_s: u32,
 }
 
-fn github_com() -> String {
-    "https://api.github.com".to_owned()
+impl Default for GithubConfig {
+    fn default() -> Self {
+        Self {
+            app_id: 0,
+            private_key_file: PathBuf::new(),
+            webhook_secret_file: PathBuf::new(),
+            api_url: "https://api.github.com".to_owned(),
+            recovery_interval_s: 300,
+        }
+    }
 }
 
 impl GithubConfig {
+    /// Where an App that was made by `assay github-app` is written down.
+    pub fn path_in(data: &Path) -> PathBuf {
+        data.join("github.toml")
+    }
+
+    /// The App that was made by `assay github-app`; none where none was.
+    pub fn in_data_dir(data: &Path) -> anyhow::Result<Option<Self>> {
+        let path = Self::path_in(data);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let mut config: Self = toml::from_str(&text).with_context(|| format!("{} is not valid", path.display()))?;
+        // The data directory may have moved since.
+        config.private_key_file = data.join(&config.private_key_file);
+        config.webhook_secret_file = data.join(&config.webhook_secret_file);
+        Ok(Some(config))
+    }
+
+    /// Writes it down for [`Self::in_data_dir`]; files in the data directory are named relative to it.
+    pub(crate) fn write(mut self, data: &Path) -> anyhow::Result<()> {
+        for path in [&mut self.private_key_file, &mut self.webhook_secret_file] {
+            if let Ok(within) = path.strip_prefix(data) {
+                *path = within.to_owned();
+            }
+        }
+        let path = Self::path_in(data);
+        let text = toml::to_string(&self).context("the App cannot be written down")?;
+        let aside = path.with_extension("toml.new");
+        std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, &path))?;
+        Ok(())
+    }
+
     /// Reads the files that it names.
     pub(crate) fn load(&self) -> anyhow::Result<crate::github::GithubConfig> {
         let read =
@@ -95,6 +139,10 @@ impl ServerConfig {
         config.data = data.to_owned();
         anyhow::ensure!(config.lease_ttl_s >= 3, "lease-ttl-s is {}; it must be at least 3", config.lease_ttl_s);
         anyhow::ensure!(config.http_workers >= 1, "http-workers must be at least 1");
+        if let Some(github) = &config.github {
+            anyhow::ensure!(github.app_id != 0, "[github] needs app-id");
+            anyhow::ensure!(github.recovery_interval_s >= 1, "[github] recovery-interval-s must be at least 1");
+        }
         if !config.public_url.is_empty() {
             let web = config.public_url.starts_with("http://") || config.public_url.starts_with("https://");
             anyhow::ensure!(web, "public-url must start with http:// or https://");

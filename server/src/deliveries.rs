@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-/// A delivery that failed so often is given up, and says so.
-const MOST_FAILURES: u32 = 12;
+/// A delivery that could not be planned for so long is given up, and says so: GitHub keeps them no longer either.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
 /// What became of an attempt to plan.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ pub async fn finish(app: &App, delivery: &Stored<Delivery>, outcome: String) -> 
 async fn postpone(app: &App, delivery: &Stored<Delivery>, reason: &str, after: Option<Duration>) -> anyhow::Result<()> {
     let DeliveryState::Open { failures, .. } = delivery.record.state else { return Ok(()) };
     let failures = failures + 1;
-    if failures >= MOST_FAILURES {
+    if app.clock.now().duration_since(delivery.record.received_at) >= GIVEN_UP_AFTER {
         finish(app, delivery, format!("given up after {failures} attempts: {reason}")).await.map_err(|e| match e {
             PlanError::Ours(error) => error,
             PlanError::Forge(error) => error.into(),

@@ -212,6 +212,13 @@ impl Forges {
         }
     }
 
+    /// The installation of our App at a repository, for deliveries that do not name it.
+    pub async fn installation_of(&self, repo: &RepoName) -> Result<u64, ForgeError> {
+        let github = self.github.as_ref();
+        let github = github.ok_or_else(|| ForgeError::Unusable("this server has no GitHub App any more".to_owned()))?;
+        Ok(github.installation_of(repo).await?)
+    }
+
     /// Brings a check run on GitHub to what we hold; returns GitHub's id of it.
     pub async fn put_check_run(&self, repo: &Repo, check: &CheckRun, known_id: Option<u64>) -> Result<u64, ForgeError> {
         let (github, installation) = self.github(repo)?;

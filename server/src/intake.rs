@@ -32,7 +32,7 @@ pub enum Accepted {
 }
 
 /// Events that can mean something. Everything else is recorded and ignored.
-fn is_known(forge: Forge, event: &str) -> bool {
+pub(crate) fn is_known(forge: Forge, event: &str) -> bool {
     match forge {
         Forge::Local => event == "push",
         Forge::Github => matches!(

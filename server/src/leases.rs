@@ -2,6 +2,7 @@
 
 mod claim;
 mod expiry;
+mod hopeless;
 mod report;
 
 pub use claim::claim;

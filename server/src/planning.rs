@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
     event::{Event, EventKind},
-    ids::Sha,
+    ids::{Forge, Sha},
     plan::{self, Selection},
     run::{Conclusion, Group},
     syntax::{RefFilters, Workflow},
@@ -47,6 +47,11 @@ pub async fn plan(
     let now = app.clock.now();
     let repo_key = keys::repo(&event.repo);
     let repo = app.store.get::<Repo>(&repo_key).await?;
+    let installation = installation.or(repo.as_ref().and_then(|repo| repo.record.installation));
+    let installation = match (event.forge, installation) {
+        (Forge::Github, None) => Some(app.forges.installation_of(&event.repo).await?),
+        (Forge::Github | Forge::Local, known) => known,
+    };
     let mut repo_record = Repo {
         name: event.repo.clone(),
         forge: event.forge,
@@ -66,6 +71,8 @@ pub async fn plan(
             sha: head.clone(),
             plannings: vec![],
             gate: Gate::Pending { since: now },
+            gate_round: 0,
+            wait: None,
         },
     };
     let delivery_name = format!("{}/{}", delivery.record.forge, delivery.record.guid);
@@ -97,7 +104,7 @@ pub async fn plan(
         let outcome = scene.plan_file(file, changed.as_deref(), &mut repo_record.last_run, &mut change);
         if let FileOutcome::Run { .. } | FileOutcome::Invalid { .. } = &outcome {
             // Something new is judged for this commit, whatever was concluded before.
-            commit_record.gate = Gate::Pending { since: now };
+            commit_record = commit_record.reopened(now);
         }
         if let FileOutcome::Run { number, .. } = &outcome {
             nudges.push(Nudge::Run { repo: event.repo.clone(), number: *number });
@@ -105,6 +112,9 @@ pub async fn plan(
         planning.files.push(outcome);
     }
     let summary = summary(&planning.files);
+    if complete && commit.is_none() && !needs_an_answer(&event, &planning.files) {
+        return deliveries::finish(app, delivery, summary).await;
+    }
     planning.complete = complete;
     commit_record.plannings[index] = planning;
     change.same(&repo_key, repo.as_ref()).put(repo_key, &repo_record);
@@ -124,6 +134,25 @@ pub async fn plan(
     Ok(Planned::Done)
 }
 
+/// Whether the commit gets a gate although nothing is known of it yet. GitHub sends a push *and* an event of
+/// the pull request: where no workflow wants the first, its `skipped`, which passes, would be there before
+/// the second is judged.
+fn needs_an_answer(event: &Event, files: &[FileOutcome]) -> bool {
+    let wanted = files.iter().any(|file| match file {
+        FileOutcome::Run { .. } | FileOutcome::Invalid { .. } | FileOutcome::Filtered { .. } => true,
+        FileOutcome::NotSubscribed { .. } => false,
+    });
+    let requires = match &event.kind {
+        EventKind::PullRequest { action, .. } => matches!(action.as_str(), "opened" | "synchronize" | "reopened"),
+        EventKind::MergeGroup { .. } => true,
+        EventKind::Push { .. }
+        | EventKind::WorkflowDispatch { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => false,
+    };
+    event.forge == Forge::Local || wanted || requires
+}
+
 /// One file at one commit is wrong for every event: it is said once.
 fn known_as_broken(commit: &HeadCommit, path: &str) -> Option<FileOutcome> {
     let mut outcomes = commit.plannings.iter().flat_map(|planning| &planning.files);
@@ -134,9 +163,10 @@ fn known_as_broken(commit: &HeadCommit, path: &str) -> Option<FileOutcome> {
 /// What an event is compared with, and whose policy judges it.
 async fn begin(app: &App, repo: &Repo, event: &Event, delivery: String, now: Timestamp) -> Result<Planning, PlanError> {
     let (base, policy) = match &event.kind {
-        EventKind::PullRequest { head, base, .. } | EventKind::MergeGroup { head, base, .. } => {
-            let base = app.forges.merge_base(repo, base, head).await?;
-            let policy = base.clone().map_or(PolicySource::Head, |sha| PolicySource::Base { sha });
+        EventKind::PullRequest { head, base: tip, .. } | EventKind::MergeGroup { head, base: tip, .. } => {
+            let base = app.forges.merge_base(repo, tip, head).await?;
+            // Without a common commit, or one that the forge can find, the tip judges: never the change itself.
+            let policy = PolicySource::Base { sha: base.clone().unwrap_or_else(|| tip.clone()) };
             (base, policy)
         }
         EventKind::Push { before, head, .. } => {
@@ -298,7 +328,7 @@ impl Scene<'_> {
             workflow_name: name.to_owned(),
             workflow: text,
             head: self.event.kind.head().clone(),
-            branch: self.event.branch().to_owned(),
+            branch: branch(self.event),
             title: self.event.title().to_owned(),
             created_at: self.now,
             state: RunState::InProgress { started_at: self.now },
@@ -307,6 +337,24 @@ impl Scene<'_> {
             groups: IndexMap::new(),
             problems: vec![],
         }
+    }
+}
+
+/// What the run is listed under. A fork's branch may have the name of one of ours: `stranger:main`, as GitHub
+/// shows it.
+fn branch(event: &Event) -> String {
+    match &event.kind {
+        EventKind::PullRequest { from_fork: true, head_ref, .. } => {
+            let label = event.payload.pointer("/pull_request/head/label").and_then(Value::as_str);
+            let label = label.filter(|label| label.contains(':'));
+            label.map_or_else(|| format!("fork:{head_ref}"), str::to_owned)
+        }
+        EventKind::PullRequest { .. }
+        | EventKind::Push { .. }
+        | EventKind::MergeGroup { .. }
+        | EventKind::WorkflowDispatch { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => event.branch().to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     reconcile::Nudge,
     store::{
         Change, Stored, keys,
-        records::{Delivery, FileOutcome, Gate, HeadCommit, Run, RunState},
+        records::{Delivery, FileOutcome, HeadCommit, Run, RunState},
     },
 };
 
@@ -72,7 +72,7 @@ pub async fn requested(
             let Some(commit) = app.store.get::<HeadCommit>(&key).await? else {
                 return deliveries::finish(app, delivery, "ignored: nothing is known of the commit".to_owned()).await;
             };
-            let judged_anew = HeadCommit { gate: Gate::Pending { since: now }, ..commit.record.clone() };
+            let judged_anew = commit.record.clone().reopened(now);
             change.at(&commit).put(key, &judged_anew).mark(keys::open_commit(repo, head));
             Nudge::Commit { repo: repo.clone(), sha: head.clone() }
         }
@@ -135,7 +135,7 @@ async fn restart(app: &App, run: &Run, change: &mut Change) -> Result<Option<u32
     }
     let commit_key = keys::commit(&run.repo, &run.head);
     if let Some(commit) = app.store.get::<HeadCommit>(&commit_key).await? {
-        let pending = HeadCommit { gate: Gate::Pending { since: now }, ..commit.record.clone() };
+        let pending = commit.record.clone().reopened(now);
         change.at(&commit).put(commit_key, &pending).mark(keys::open_commit(&run.repo, &run.head));
     }
     Ok(Some(again.attempt))

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -26,14 +26,33 @@ pub fn api_token(data: &Path) -> anyhow::Result<String> {
     secret(data, "api-token")
 }
 
-/// Reads the secret, or makes it: 32 random bytes in hexadecimal digits.
-fn secret(data: &Path, name: &str) -> anyhow::Result<String> {
+/// Writes what somebody else made, over what was there; where it is now.
+pub fn write(data: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let directory = directory(data)?;
+    let path = directory.join(name);
+    let written = tempfile::NamedTempFile::new_in(&directory).and_then(|mut file| {
+        // The file is its owner's alone from the beginning.
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)
+    });
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn directory(data: &Path) -> anyhow::Result<PathBuf> {
     let directory = data.join("secrets");
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
+    Ok(directory)
+}
+
+/// Reads the secret, or makes it: 32 random bytes in hexadecimal digits.
+fn secret(data: &Path, name: &str) -> anyhow::Result<String> {
+    let directory = directory(data)?;
     let path = directory.join(name);
     make(&directory, &path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut text = String::new();

@@ -8,10 +8,10 @@ use crate::{
     app::{App, Credentials},
     blobs::{Blobs, LogStore},
     clock::Clock,
-    config::ServerConfig,
+    config::{GithubConfig, ServerConfig},
     forge::Forges,
     github::GithubForge,
-    http, reconcile, secrets,
+    http, reconcile, recovery, secrets,
     store::{Store, engine::Engine},
     workflow_cache::WorkflowCache,
 };
@@ -24,19 +24,23 @@ const DRAIN_S: u64 = 10;
 /// # Errors
 /// Where the data directory cannot be used: it is in use by another process, damaged, or not writable.
 pub async fn serve(
-    config: ServerConfig,
+    mut config: ServerConfig,
     listener: TcpListener,
     clock: Clock,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    if config.github.is_none() {
+        config.github = GithubConfig::in_data_dir(&config.data)?;
+    }
     let directory = config.data.join("store");
     let engine = tokio::task::spawn_blocking(move || Engine::open(&directory)).await??;
     let (stop, stopping) = watch::channel(false);
     let (nudges, nudged) = reconcile::Nudges::new();
     let app = Arc::new(build(config, &listener, clock, engine.clone(), nudges, stopping.clone())?);
 
-    let reconciler = tokio::spawn(reconcile::run(app.clone(), nudged, stopping));
+    let reconciler = tokio::spawn(reconcile::run(app.clone(), nudged, stopping.clone()));
+    let recovery = tokio::spawn(recovery::run(app.clone(), stopping));
     let workers = app.config.http_workers;
     let shared = web::Data::new(app);
     let server = HttpServer::new(move || {
@@ -62,8 +66,9 @@ pub async fn serve(
     let served = server.await.context("the HTTP server failed");
     stopper.abort();
     let reconciled = reconciler.await.context("the reconciler panicked");
+    let recovered = recovery.await.context("the recovery of deliveries panicked");
     engine.close().await;
-    served.and(reconciled)
+    served.and(reconciled).and(recovered)
 }
 
 fn build(
@@ -78,7 +83,7 @@ fn build(
         Some(secret) => Ok(secret.clone()),
         None => make(&config.data),
     };
-    let github = config.github.as_ref().map(crate::config::GithubConfig::load).transpose()?;
+    let github = config.github.as_ref().map(GithubConfig::load).transpose()?;
     let credentials = Credentials {
         runner_token: own(&config.runner_token, secrets::runner_token)?,
         api_token: own(&config.api_token, secrets::api_token)?,

@@ -47,7 +47,7 @@ fn start_and_idle() {
     let mut rss = 0.0;
     for _ in 0..11 {
         let begin = Instant::now();
-        let server = ServerProcess::start(&data, &["--no-runner"]);
+        let mut server = ServerProcess::start(&data, &["--no-runner"]);
         let address = server.url().trim_start_matches("http://").to_owned();
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         use std::io::{Read, Write};
@@ -62,7 +62,7 @@ fn start_and_idle() {
     }
     row("start → first request (n 11, median)", format!("{:.0} ms", quantile(&mut starts, 0.5)), "< 300 ms");
     row("server idle RSS, no runner", format!("{rss:.1} MB"), "< 60 MB");
-    let server = ServerProcess::start(&data, &[]);
+    let mut server = ServerProcess::start(&data, &[]);
     std::thread::sleep(Duration::from_secs(2));
     row("server idle RSS, with embedded runner", format!("{:.1} MB", rss_mb(server.id())), "< 60 MB");
     server.kill();
@@ -83,7 +83,7 @@ async fn webhooks() {
     const DELIVERIES: usize = 15_000;
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    let server = ServerProcess::start(&data, &["--no-runner"]);
+    let mut server = ServerProcess::start(&data, &["--no-runner"]);
     let secret = std::fs::read_to_string(data.join("secrets/local-webhook")).unwrap().trim().to_owned();
     let repo = BareRepo::init(&home.path().join("many.git"));
     let sha = repo.commit("main", None, "no workflow here", &[("README", b"x")]);

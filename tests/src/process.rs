@@ -67,7 +67,7 @@ impl ServerProcess {
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.
-    pub fn kill(mut self) {
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -48,6 +48,18 @@ impl BareRepo {
         index.add(&entry)
     }
 
+    /// Moves a branch to a commit that is there, as a fast-forward merge does.
+    pub fn point(&self, branch: &str, sha: &Sha) {
+        let oid = git2::Oid::from_str(sha.as_str()).expect("a Sha is an oid");
+        self.repo.reference(&format!("refs/heads/{branch}"), oid, true, "moved").expect("the commit is there");
+    }
+
+    /// Takes a commit out of the repository, as a collection of garbage does with one that nothing leads to.
+    pub fn forget(&self, sha: &Sha) {
+        let (folder, file) = sha.as_str().split_at(2);
+        std::fs::remove_file(self.path.join("objects").join(folder).join(file)).expect("commits of tests are loose");
+    }
+
     pub fn tip(&self, branch: &str) -> Option<Sha> {
         let oid = self.repo.refname_to_id(&format!("refs/heads/{branch}")).ok()?;
         Some(oid.to_string().parse().expect("git writes ids of 40 digits"))

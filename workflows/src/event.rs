@@ -81,6 +81,18 @@ impl EventKind {
         }
     }
 
+    /// Whether whoever pushed the commit may write to the repository.
+    pub fn is_trusted(&self) -> bool {
+        match self {
+            EventKind::PullRequest { from_fork, .. } => !from_fork,
+            EventKind::Push { .. }
+            | EventKind::MergeGroup { .. }
+            | EventKind::WorkflowDispatch { .. }
+            | EventKind::RepositoryDispatch { .. }
+            | EventKind::Schedule { .. } => true,
+        }
+    }
+
     /// The commit whose files are built and whose checks are written.
     pub fn head(&self) -> &Sha {
         match self {

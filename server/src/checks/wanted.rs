@@ -187,7 +187,7 @@ fn of_gate(app: &App, commit: &HeadCommit) -> CheckRun {
         repo: commit.repo.clone(),
         head: commit.sha.clone(),
         name: gate::CHECK_NAME.to_owned(),
-        external_id: gate::external_id(&commit.sha),
+        external_id: gate::external_id(commit),
         details_url: app.commit_url(commit),
         state,
         title: cut(&title),

@@ -7,6 +7,9 @@ mod evidence;
 mod policy;
 mod wording;
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use workflows::{
     compare,
     gate::{Policy, Verdict, judge},
@@ -22,13 +25,14 @@ use self::{
 };
 use crate::{
     app::App,
+    deliveries::backoff,
     forge::ForgeError,
     reconcile::Nudge,
     store::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run},
+        records::{Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait},
     },
 };
 
@@ -36,8 +40,11 @@ use crate::{
 pub const CHECK_NAME: &str = "assay/gate";
 
 /// What finds it again on the forge.
-pub fn external_id(sha: &Sha) -> String {
-    format!("gate/{sha}")
+pub fn external_id(commit: &HeadCommit) -> String {
+    match commit.gate_round {
+        0 => format!("gate/{}", commit.sha),
+        round => format!("gate/{}/{round}", commit.sha),
+    }
 }
 
 /// Head commits of one repository that may wait for one base.
@@ -52,12 +59,15 @@ pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<
             Gate::Pending { since } => *since,
             Gate::Concluded(_) => return crate::checks::reconcile(app, &commit).await,
         };
+        if commit.record.wait.is_some_and(|wait| wait.until > app.clock.now()) {
+            return crate::checks::reconcile(app, &commit).await;
+        }
         let judged = match judge_commit(app, &commit.record).await {
             Ok(Some(judged)) => judged,
             Ok(None) => return crate::checks::reconcile(app, &commit).await,
-            Err(Failure::Forge(ForgeError::Transient { reason, .. })) => {
+            Err(Failure::Forge(ForgeError::Transient { reason, after })) => {
                 tracing::warn!(%repo, %sha, reason, "the gate waits for the forge");
-                return Ok(());
+                return postpone(app, &commit, after).await;
             }
             // A gate that cannot be judged must not stay open for ever.
             Err(Failure::Forge(ForgeError::Gone(reason) | ForgeError::Unusable(reason))) => wording::unusable(&reason),
@@ -65,13 +75,26 @@ pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<
         };
         let report = judged.into_report(since, app.clock.now());
         tracing::info!(%repo, %sha, conclusion = %report.conclusion, title = report.title, "gate concluded");
-        let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), ..commit.record.clone() };
+        let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), wait: None, ..commit.record.clone() };
         let mut change = Change::default();
         change.at(&commit).put(key, &record);
         if app.store.commit(change).await? {
             wake_waiting(app, repo, sha).await?;
         }
     }
+}
+
+/// Until the time that the forge named, or for longer each time; the sweep comes back to it.
+async fn postpone(app: &App, commit: &Stored<HeadCommit>, after: Option<Duration>) -> anyhow::Result<()> {
+    let failures = commit.record.wait.map_or(0, |wait| wait.failures) + 1;
+    let pause = SignedDuration::try_from(after.unwrap_or_else(|| backoff(failures)))?;
+    let wait = Some(Wait { failures, until: app.clock.now() + pause });
+    let HeadCommit { repo, sha, .. } = &commit.record;
+    let mut change = Change::default();
+    change.at(commit).put(keys::commit(repo, sha), &HeadCommit { wait, ..commit.record.clone() });
+    // A conflict means that there is news, and that somebody looks again.
+    app.store.commit(change).await?;
+    Ok(())
 }
 
 /// Others may have waited for this commit as their base.
@@ -119,7 +142,7 @@ impl Judged {
 
 /// The gate's answer; none while something has not ended yet.
 async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, Failure> {
-    let Some(runs) = settled_runs(app, commit).await? else { return Ok(None) };
+    let Some(runs) = settled_runs(app, commit, |_| true).await? else { return Ok(None) };
     let Some(planning) = decisive(&commit.plannings) else { return Ok(None) };
     let files: Vec<&FileOutcome> = commit.plannings.iter().flat_map(|planning| &planning.files).collect();
     let about = About { app, commit, base: planning.base.as_ref() };
@@ -189,8 +212,12 @@ fn decisive(plannings: &[Planning]) -> Option<&Planning> {
     plannings.iter().rev().find(judged_by_base).or(plannings.last())
 }
 
-/// The runs of a commit, newest of each workflow file; none while one of them, or an event, is open.
-async fn settled_runs(app: &App, commit: &HeadCommit) -> Result<Option<Vec<Run>>, Failure> {
+/// The runs of a commit that count, newest of each workflow file; none while one of them, or an event, is open.
+async fn settled_runs(
+    app: &App,
+    commit: &HeadCommit,
+    counts: impl Fn(&Run) -> bool,
+) -> Result<Option<Vec<Run>>, Failure> {
     let mut runs: indexmap::IndexMap<String, Run> = indexmap::IndexMap::new();
     for planning in &commit.plannings {
         if !planning.complete {
@@ -199,6 +226,9 @@ async fn settled_runs(app: &App, commit: &HeadCommit) -> Result<Option<Vec<Run>>
         for file in &planning.files {
             let FileOutcome::Run { number, .. } = file else { continue };
             let Some(run) = app.store.get::<Run>(&keys::run(&commit.repo, *number)).await? else { continue };
+            if !counts(&run.record) {
+                continue;
+            }
             if run.record.conclusion().is_none() {
                 return Ok(None);
             }
@@ -218,7 +248,8 @@ async fn base_evidence(app: &App, repo: &RepoName, base: &Sha, planning: &Planni
     let Some(commit) = app.store.get::<HeadCommit>(&keys::commit(repo, base)).await? else {
         return Ok(if is_base_announced(app, planning).await? { Base::StillRunning } else { Base::NeverRan });
     };
-    match settled_runs(app, &commit.record).await? {
+    // What a stranger's code said of itself is nobody's baseline.
+    match settled_runs(app, &commit.record, |run| run.event.kind.is_trusted()).await? {
         None => Ok(Base::StillRunning),
         Some(runs) if runs.is_empty() => Ok(Base::NeverRan),
         Some(runs) => Ok(Base::Ran(evidence::load(app, &runs).await?)),

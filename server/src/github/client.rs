@@ -27,6 +27,7 @@ pub struct GithubForge {
 struct Inner {
     config: GithubConfig,
     app: Octocrab,
+    quiet: Quiet,
     installations: Mutex<HashMap<u64, Arc<Installation>>>,
 }
 
@@ -40,9 +41,12 @@ pub(super) struct Installation {
     token: tokio::sync::Mutex<()>,
     /// GitHub asks for writes one after the other; and nobody creates what another task is looking up.
     pub(super) writes: tokio::sync::Mutex<()>,
-    /// GitHub said "not before": until then nothing is sent, since asking on is what gets an App banned.
-    quiet_until: Mutex<Option<Instant>>,
+    quiet: Quiet,
 }
+
+/// GitHub said "not before": until then nothing is sent, since asking on is what gets an App banned.
+#[derive(Default)]
+struct Quiet(Mutex<Option<Instant>>);
 
 /// One request; `route` begins with `/` and has its own query string.
 pub(super) enum Request<'a, B: Serialize> {
@@ -57,6 +61,14 @@ impl Request<'_, ()> {
     }
 }
 
+/// Where people and git find repositories: `https://github.com`, or the Enterprise Server's host.
+pub fn web_url(api_url: &str) -> &str {
+    match api_url {
+        "https://api.github.com" => "https://github.com",
+        other => other.strip_suffix("/api/v3").unwrap_or(other),
+    }
+}
+
 impl GithubForge {
     /// Checks the private key; sends nothing.
     pub fn new(config: GithubConfig) -> Result<Self, GithubError> {
@@ -66,13 +78,7 @@ impl GithubForge {
             .and_then(|builder| builder.app_from_rsa_pem(AppId(config.app_id), &config.private_key))
             .and_then(|builder| builder.build())
             .map_err(|error| from_octocrab(doing, error))?;
-        Ok(Self { inner: Arc::new(Inner { config, app, installations: Mutex::default() }) })
-    }
-
-    /// Where people and git find repositories: `https://github.com`, or the Enterprise Server's host.
-    pub fn web_url(&self) -> &str {
-        let api = self.inner.config.api_url.as_str();
-        if api == "https://api.github.com" { "https://github.com" } else { api.strip_suffix("/api/v3").unwrap_or(api) }
+        Ok(Self { inner: Arc::new(Inner { config, app, quiet: Quiet::default(), installations: Mutex::default() }) })
     }
 
     pub(super) fn app_id(&self) -> u64 {
@@ -84,8 +90,8 @@ impl GithubForge {
         let doing = "get an installation token";
         let installation = self.known_installation(id).map_err(|error| from_octocrab(doing, error))?;
         let fetching = installation.token.lock().await;
-        installation.unless_quiet(doing)?;
-        installation.heed(within_timeout(doing, installation.crab.installation_token()).await)?;
+        installation.quiet.check(doing)?;
+        installation.quiet.heed(within_timeout(doing, installation.crab.installation_token()).await)?;
         drop(fetching);
         Ok(installation)
     }
@@ -101,7 +107,7 @@ impl GithubForge {
             crab,
             token: tokio::sync::Mutex::default(),
             writes: tokio::sync::Mutex::default(),
-            quiet_until: Mutex::default(),
+            quiet: Quiet::default(),
         });
         known.insert(id, installation.clone());
         Ok(installation)
@@ -113,7 +119,8 @@ impl GithubForge {
         doing: &str,
         request: Request<'_, impl Serialize>,
     ) -> Result<T, GithubError> {
-        send(&self.inner.app, doing, request).await
+        self.inner.quiet.check(doing)?;
+        self.inner.quiet.heed(send(&self.inner.app, doing, request).await)
     }
 
     /// As [`Self::send_as_app`], with the query string of the next page, where there is one.
@@ -128,7 +135,8 @@ impl GithubForge {
             let body = <T as octocrab::FromResponse>::from_response(response).await?;
             Ok((body, link))
         };
-        within_timeout(doing, ask).await
+        self.inner.quiet.check(doing)?;
+        self.inner.quiet.heed(within_timeout(doing, ask).await)
     }
 }
 
@@ -140,24 +148,26 @@ impl Installation {
         doing: &str,
         request: Request<'_, impl Serialize>,
     ) -> Result<T, GithubError> {
-        self.unless_quiet(doing)?;
-        self.heed(send(&self.crab, doing, request).await)
+        self.quiet.check(doing)?;
+        self.quiet.heed(send(&self.crab, doing, request).await)
     }
+}
 
+impl Quiet {
     /// Keeps quiet from now on, where the answer asks for it.
     fn heed<T>(&self, answer: Result<T, GithubError>) -> Result<T, GithubError> {
         if let Err(GithubError::Transient { retry, .. }) = &answer
             && retry.limits_all()
         {
             let until = Instant::now() + retry.delay(1);
-            let mut quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut quiet = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             *quiet = Some(quiet.map_or(until, |before| before.max(until)));
         }
         answer
     }
 
-    fn unless_quiet(&self, doing: &str) -> Result<(), GithubError> {
-        let quiet = *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
+    fn check(&self, doing: &str) -> Result<(), GithubError> {
+        let quiet = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match quiet.map(|until| until.saturating_duration_since(Instant::now())) {
             None | Some(Duration::ZERO) => Ok(()),
             Some(left) => Err(GithubError::Transient {
@@ -181,7 +191,10 @@ async fn send<T: DeserializeOwned>(
     }
 }
 
-async fn within_timeout<T>(doing: &str, ask: impl Future<Output = octocrab::Result<T>>) -> Result<T, GithubError> {
+pub(super) async fn within_timeout<T>(
+    doing: &str,
+    ask: impl Future<Output = octocrab::Result<T>>,
+) -> Result<T, GithubError> {
     match tokio::time::timeout(TIMEOUT, ask).await {
         Ok(answer) => answer.map_err(|error| from_octocrab(doing, error)),
         Err(_) => Err(GithubError::Transient {

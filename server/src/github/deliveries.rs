@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{GithubError, GithubForge, client::Request};
@@ -28,8 +28,9 @@ pub struct Delivery {
 const PAGES: usize = 100;
 
 impl GithubForge {
-    /// The newest attempt of each event that was sent since then and that no attempt delivered; oldest first.
-    pub async fn failed_deliveries(&self, since: Timestamp) -> Result<Vec<Delivery>, GithubError> {
+    /// The newest attempt of each event that was sent since then, that no attempt delivered, and that it is time
+    /// to ask for again; oldest first.
+    pub async fn failed_deliveries(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Delivery>, GithubError> {
         let mut attempts: Vec<Delivery> = Vec::new();
         let mut query = "per_page=100".to_owned();
         for _ in 0..PAGES {
@@ -42,7 +43,7 @@ impl GithubForge {
                 Some(_) | None => break,
             }
         }
-        Ok(undelivered(attempts, since))
+        Ok(undelivered(attempts, since, now))
     }
 
     /// Asks GitHub to send an event again; it comes as an ordinary webhook, with the GUID it had.
@@ -54,20 +55,31 @@ impl GithubForge {
     }
 }
 
-fn undelivered(attempts: Vec<Delivery>, since: Timestamp) -> Vec<Delivery> {
+/// Longest pause between two attempts at one event. Shorter than the part of the past that sweeps read again.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(30);
+
+fn undelivered(attempts: Vec<Delivery>, since: Timestamp, now: Timestamp) -> Vec<Delivery> {
     let delivered: BTreeSet<String> =
         attempts.iter().filter(|a| (200..300).contains(&a.status_code)).map(|a| a.guid.clone()).collect();
     let mut newest: BTreeMap<String, Delivery> = BTreeMap::new();
+    let mut first: BTreeMap<String, Timestamp> = BTreeMap::new();
     for attempt in attempts {
         if attempt.delivered_at < since || delivered.contains(&attempt.guid) {
             continue;
         }
+        let begun = first.entry(attempt.guid.clone()).or_insert(attempt.delivered_at);
+        *begun = attempt.delivered_at.min(*begun);
         let known = newest.get(&attempt.guid);
         if known.is_none_or(|known| (known.delivered_at, known.id) < (attempt.delivered_at, attempt.id)) {
             newest.insert(attempt.guid.clone(), attempt);
         }
     }
-    let mut failed: Vec<Delivery> = newest.into_values().collect();
+    // What is refused again and again is asked for ever more rarely.
+    let due = |last: &Delivery| {
+        let tried_for = last.delivered_at.duration_since(first[&last.guid]);
+        now.duration_since(last.delivered_at) >= (tried_for / 4).min(LONGEST_PAUSE)
+    };
+    let mut failed: Vec<Delivery> = newest.into_values().filter(due).collect();
     failed.sort_by_key(|delivery| (delivery.delivered_at, delivery.id));
     failed
 }
@@ -90,8 +102,11 @@ mod tests {
             attempt(2, "mended", 20, 500),
             attempt(1, "old", 9, 500),
         ];
-        let missed: Vec<u64> =
-            undelivered(attempts, Timestamp::from_second(10).unwrap()).into_iter().map(|d| d.id).collect();
-        assert_eq!(missed, [5]);
+        let missed = |now| -> Vec<u64> {
+            let at = |second| Timestamp::from_second(second).unwrap();
+            undelivered(attempts.clone(), at(10), at(now)).into_iter().map(|d| d.id).collect()
+        };
+        assert_eq!(missed(55), [5]);
+        assert_eq!(missed(54), [] as [u64; 0], "it was tried for 20 seconds, 4 ago");
     }
 }

@@ -18,14 +18,16 @@ mod client;
 mod deliveries;
 mod error;
 mod limits;
+mod manifest;
 mod reading;
 pub mod webhook;
 
 use std::fmt;
 
-pub use client::GithubForge;
+pub use client::{GithubForge, web_url};
 pub use deliveries::Delivery;
 pub use error::{GithubError, Retry};
+pub use manifest::{CreatedApp, exchange, manifest, new_app_url};
 pub use reading::Permission;
 pub use webhook::{ParseError, parse_webhook, verify_signature};
 

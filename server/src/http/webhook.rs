@@ -29,6 +29,9 @@ pub(super) async fn receive(
     if !is_signed(secret, &body, header(&request, "x-hub-signature-256")) {
         return Err(ApiError::Unauthorized("the signature in x-hub-signature-256 is not of this body and secret"));
     }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::Invalid("the body is no JSON object; choose application/json at the webhook".to_owned()));
+    }
     serde_json::from_slice::<Envelope<'_>>(&body)
         .map_err(|error| ApiError::Invalid(format!("the body is no JSON object: {error}")))?;
     let event = header(&request, "x-assay-event").or(header(&request, "x-github-event"));

@@ -6,13 +6,13 @@ use jiff::SignedDuration;
 use rand::RngExt;
 use serde_json::Value;
 use workflows::{
-    event::EventKind,
     protocol::{Claim, ClaimRequest, JobSpec, Lease},
     run::{Conclusion, JobEvent, JobState},
 };
 
 use crate::{
     app::App,
+    leases::hopeless,
     runs, schedule,
     store::{
         Change, Stored,
@@ -62,7 +62,10 @@ async fn take(app: &App, request: &ClaimRequest, queued: &Stored<Queued>) -> any
         return Ok(None);
     };
     let run = app.store.get::<Run>(&keys::run(&id.repo, id.run)).await?.context("the job's run is missing")?.record;
-    let spec = spec(app, &run, &job.record).await?;
+    let spec = match spec(app, &run, &job.record).await {
+        Ok(spec) => spec,
+        Err(error) => return hopeless::unless_temporary(app, queued, &job, error).await.map(|()| None),
+    };
 
     let now = app.store.now().await?;
     let claimed = JobEvent::Claimed { runner: request.runner.name.clone() };
@@ -125,7 +128,7 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
         secrets: std::collections::BTreeMap::new(),
         timeout_minutes: job.planned.timeout_minutes,
         workflow_file: run.workflow_file.clone(),
-        trusted: is_trusted(&run.event.kind),
+        trusted: run.event.kind.is_trusted(),
         baseline: None,
     })
 }
@@ -137,17 +140,5 @@ fn result_word(conclusion: Conclusion) -> &'static str {
         Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
         Conclusion::Cancelled => "cancelled",
         Conclusion::Skipped => "skipped",
-    }
-}
-
-/// Whether whoever pushed the commit may write to the repository.
-fn is_trusted(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::PullRequest { from_fork, .. } => !from_fork,
-        EventKind::Push { .. }
-        | EventKind::MergeGroup { .. }
-        | EventKind::WorkflowDispatch { .. }
-        | EventKind::RepositoryDispatch { .. }
-        | EventKind::Schedule { .. } => true,
     }
 }

@@ -113,7 +113,11 @@ async fn put_metrics(app: &App, job: &Job, result: &JobResult, now: Timestamp) -
         return Ok(());
     }
     let Some(run) = app.store.get::<Run>(&keys::run(&job.id.repo, job.id.run)).await? else { return Ok(()) };
-    let Run { repo, branch, number, head, .. } = &run.record;
+    let Run { repo, branch, number, head, event, .. } = &run.record;
+    // What a stranger's code said of itself is in the run alone.
+    if !event.kind.is_trusted() {
+        return Ok(());
+    }
     let mut points = Vec::new();
     for evaluation in &result.evaluations {
         for (metric, value) in &evaluation.metrics {

@@ -6,7 +6,7 @@ mod job;
 mod repo;
 mod run;
 
-pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck};
+pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Wait};
 pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Repo, Runner};

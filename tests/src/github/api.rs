@@ -94,11 +94,20 @@ pub fn answer(state: &mut State, request: &Request) -> Option<Reply> {
         }
     };
     let status = reply.as_ref().map_or(0, |reply| reply.status);
-    state.requests.push(Seen { method: request.method.clone(), path: request.path.clone(), status });
+    state.requests.push(Seen {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        status,
+        at: Timestamp::now(),
+    });
     reply
 }
 
 fn apply(state: &mut State, operation: (&str, &str), parameters: &[String], request: &Request) -> Reply {
+    if operation.1 == "/app-manifests/{code}/conversions" {
+        // The code is all there is to show.
+        return apps::convert_manifest(state, parameters);
+    }
     let caller = match authenticate(state, request) {
         Ok(caller) => caller,
         Err(message) => return Reply::error(401, &message),

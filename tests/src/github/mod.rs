@@ -15,10 +15,11 @@ mod webhooks;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use serde_json::Value;
 use server::github::{GithubConfig, GithubForge};
 use tempfile::TempDir;
 use workflows::ids::{RepoName, Sha};
@@ -57,6 +58,7 @@ impl FakeGithub {
         let state = State {
             url: String::new(),
             app,
+            manifests: Vec::new(),
             repos: Vec::new(),
             installations: Vec::new(),
             tokens: Vec::new(),
@@ -90,6 +92,23 @@ impl FakeGithub {
             private_key: state.app.keys.private_pem.clone(),
             webhook_secret: state.app.webhook_secret.clone(),
             api_url: state.url.clone(),
+        }
+    }
+
+    /// The same as `[github]` in `assay.toml`; the files that it names are written into `directory`.
+    pub fn server_config(&self, directory: &Path) -> server::GithubConfig {
+        let GithubConfig { app_id, private_key, webhook_secret, api_url } = self.config();
+        let write = |name: &str, text: &str| {
+            let path = directory.join(name);
+            std::fs::write(&path, text).expect("a directory of the test's own can be written");
+            path
+        };
+        server::GithubConfig {
+            app_id,
+            private_key_file: write("github-app.pem", &private_key),
+            webhook_secret_file: write("github-webhook", &webhook_secret),
+            api_url,
+            ..server::GithubConfig::default()
         }
     }
 
@@ -142,6 +161,14 @@ impl FakeGithub {
         });
         git::point(&repo.path, &format!("refs/pull/{number}/head"), head);
         number
+    }
+
+    /// The administrator says yes to a manifest; the code that GitHub sends their browser back with.
+    pub fn accept_manifest(&self, manifest: &Value) -> String {
+        let mut state = self.state();
+        let code = format!("code-{}", state.next_id());
+        state.manifests.push((code.clone(), manifest.clone()));
+        code
     }
 
     /// Schedules a fault for the next request to an operation.

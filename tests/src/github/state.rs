@@ -12,6 +12,8 @@ pub struct State {
     /// Where this GitHub is reached.
     pub url: String,
     pub app: App,
+    /// Codes that can be exchanged for an App, and what the App is to be.
+    pub manifests: Vec<(String, Value)>,
     pub repos: Vec<Repo>,
     pub installations: Vec<Installation>,
     pub tokens: Vec<Token>,
@@ -110,6 +112,7 @@ pub struct Seen {
     pub method: String,
     pub path: String,
     pub status: u16,
+    pub at: Timestamp,
 }
 
 impl State {

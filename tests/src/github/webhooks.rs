@@ -200,7 +200,7 @@ fn pull(state: &State, name: &str, number: u64) -> Value {
     let repo = state.repo(name);
     let pull = repo.pulls.iter().find(|pull| pull.number == number).expect("the pull request is open");
     let head_repo = state.repos.iter().find(|repo| repo.id == pull.head_repo);
-    let side = |git_ref: &str, sha: &str, repo: Option<&Repo>| json!({ "label": git_ref, "ref": git_ref, "sha": sha, "repo": repo.map(|repo| repository(state, repo)), "user": user(ACTOR) });
+    let side = |git_ref: &str, sha: &str, repo: Option<&Repo>| json!({ "label": format!("{}:{git_ref}", repo.map_or("ghost", |repo| repo.name.owner())), "ref": git_ref, "sha": sha, "repo": repo.map(|repo| repository(state, repo)), "user": user(ACTOR) });
     json!({
         "number": number,
         "title": pull.title,

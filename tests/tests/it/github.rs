@@ -323,7 +323,7 @@ async fn missed_deliveries_are_found_across_pages() {
     }
     github.state().deliveries[3].status_code = 202;
     let forge = github.client();
-    let missed = forge.failed_deliveries(since).await.unwrap();
+    let missed = forge.failed_deliveries(since, Timestamp::now()).await.unwrap();
     assert_eq!(missed.len(), 149);
     assert_eq!(github.state().count("GET", "/app/hook/deliveries"), 2);
     assert_eq!(

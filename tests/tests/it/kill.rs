@@ -14,20 +14,27 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
+use tempfile::TempDir;
 use tests::{
     binary::assay,
     delivery::Delivery,
+    github::FakeGithub,
     process::ServerProcess,
     proxy::Proxy,
     repo::BareRepo,
     wait::{PATIENCE, until_async},
 };
+use workflows::ids::Sha;
 
-const KILLS: usize = 100;
-const PUSHES: usize = 150;
+/// A hundred and more in all.
+const KILLS: usize = 60;
+const PUSHES: usize = 100;
+const GITHUB_KILLS: usize = 50;
+const GITHUB_PUSHES: usize = 60;
 const REPO: &str = "acme/killed";
 
 const WORKFLOW: &str = "
+name: CI
 on: [push, pull_request]
 jobs:
   first:
@@ -66,81 +73,175 @@ impl Drop for RunnerProcess {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_killed_a_hundred_times_finishes_every_run_once() {
-    let seed = std::env::var("ASSAY_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(rand::random::<u64>);
-    eprintln!("seed: ASSAY_TEST_SEED={seed}");
-    let mut random = SmallRng::seed_from_u64(seed);
+/// A server that is killed and started again on one directory, behind one address, and a runner that outlives it.
+struct Siege {
+    home: TempDir,
+    proxy: Proxy,
+    server: ServerProcess,
+    random: SmallRng,
+    _runner: RunnerProcess,
+}
 
-    let home = tempfile::tempdir().unwrap();
-    let data = home.path().join("data");
-    let config = home.path().join("assay.toml");
-    let proxy = Proxy::start().await;
-    std::fs::write(&config, format!("public-url = \"{}\"\nlease-ttl-s = 5\n", proxy.url)).unwrap();
-    let arguments = ["--no-runner", "--config", config.to_str().unwrap()];
-
-    let repo = BareRepo::init(&home.path().join("killed.git"));
-    let main = repo.commit("main", None, "first", &[(".assay/workflows/ci.yml", WORKFLOW.as_bytes())]);
-    let pushes: Vec<Delivery> = (0..PUSHES)
-        .map(|n| {
-            let branch = format!("branch-{n}");
-            let sha =
-                repo.commit(&branch, Some(&main), &format!("change {n}"), &[("n.txt", format!("{n}").as_bytes())]);
-            Delivery::local_push(&repo, REPO, &branch, None, &sha)
-        })
-        .collect();
-
-    // The first start makes the secrets that pushers and runners present.
-    let mut server = ServerProcess::start(&data, &arguments);
-    proxy.point_to(server.url.as_deref());
-    let secret = std::fs::read_to_string(data.join("secrets/local-webhook")).unwrap().trim().to_owned();
-    let _runner = RunnerProcess::start(&proxy.url, &data, &home.path().join("runner"));
-
-    let sent = Arc::new(AtomicUsize::new(0));
-    let pusher = tokio::spawn(push_all(pushes, proxy.url.clone(), secret, sent.clone()));
-
-    for kill in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(random.random_range(0..250))).await;
-        proxy.point_to(None);
-        server.kill();
-        // Every fourth server is killed while it starts, before anyone can speak to it.
-        if kill % 4 == 3 {
-            let starting = ServerProcess::spawn(&data, &arguments);
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..60))).await;
-            starting.kill();
-        }
-        let started = tokio::task::block_in_place(|| ServerProcess::start(&data, &arguments));
-        proxy.point_to(started.url.as_deref());
-        server = started;
+impl Siege {
+    /// `forge`: what the configuration says beside the server's own.
+    async fn begin(forge: impl FnOnce(&Path) -> String) -> Self {
+        let seed = std::env::var("ASSAY_TEST_SEED").ok().and_then(|s| s.parse().ok());
+        let seed = seed.unwrap_or_else(rand::random::<u64>);
+        eprintln!("seed: ASSAY_TEST_SEED={seed}");
+        let home = tempfile::tempdir().unwrap();
+        let proxy = Proxy::start().await;
+        let config = format!("public-url = \"{}\"\nlease-ttl-s = 5\n{}", proxy.url, forge(home.path()));
+        std::fs::write(home.path().join("assay.toml"), config).unwrap();
+        // The first start makes the secrets that pushers and runners present.
+        let server = start(home.path());
+        proxy.point_to(server.url.as_deref());
+        let runner = RunnerProcess::start(&proxy.url, &home.path().join("data"), &home.path().join("runner"));
+        Self { home, proxy, server, random: SmallRng::seed_from_u64(seed), _runner: runner }
     }
+
+    async fn kill(&mut self, times: usize) {
+        let home = self.home.path();
+        for kill in 0..times {
+            tokio::time::sleep(Duration::from_millis(self.random.random_range(0..250))).await;
+            self.proxy.point_to(None);
+            self.server.kill();
+            // Every fourth server is killed while it starts, before anyone can speak to it.
+            if kill % 4 == 3 {
+                let mut starting = ServerProcess::spawn(&home.join("data"), &arguments(&configuration(home)));
+                tokio::time::sleep(Duration::from_millis(self.random.random_range(0..60))).await;
+                starting.kill();
+            }
+            self.server = tokio::task::block_in_place(|| start(home));
+            self.proxy.point_to(self.server.url.as_deref());
+        }
+    }
+
+    /// Every run, once all have ended: one for each push, with each job once.
+    async fn finished(&self, pushes: usize) {
+        let (client, url) = (reqwest::Client::new(), &self.proxy.url);
+        let runs = until_async("all runs to end", async || {
+            let runs = all_runs(&client, url).await;
+            let open: Vec<&Value> = runs.iter().filter(|run| run["conclusion"].is_null()).collect();
+            match runs.len() >= pushes && open.is_empty() {
+                true => Ok(runs),
+                false => Err(format!("{} runs, of them open: {:?}", runs.len(), open.first())),
+            }
+        })
+        .await;
+        let mut of_head: BTreeMap<String, usize> = BTreeMap::new();
+        for run in &runs {
+            *of_head.entry(run["sha"].as_str().unwrap().to_owned()).or_default() += 1;
+            assert_eq!(run["conclusion"], "success", "run {} did not succeed: {run:#}", run["number"]);
+        }
+        assert_eq!(of_head.len(), pushes, "each push has a run");
+        assert!(of_head.values().all(|runs| *runs == 1), "a push has more than one run: {of_head:?}");
+        for run in &runs {
+            let detail = get(&client, &format!("{url}/api/v1/repos/{REPO}/runs/{}", run["number"])).await;
+            let jobs: Vec<&str> =
+                detail["jobs"].as_array().unwrap().iter().map(|j| j["key"].as_str().unwrap()).collect();
+            let once: BTreeSet<&str> = jobs.iter().copied().collect();
+            assert_eq!(once, BTreeSet::from(["first", "second"]), "run {}", run["number"]);
+            assert_eq!(jobs.len(), 2, "a job of run {} is there twice: {jobs:?}", run["number"]);
+        }
+    }
+}
+
+fn start(home: &Path) -> ServerProcess {
+    ServerProcess::start(&home.join("data"), &arguments(&configuration(home)))
+}
+
+fn configuration(home: &Path) -> String {
+    home.join("assay.toml").display().to_string()
+}
+
+fn arguments(configuration: &str) -> [&str; 3] {
+    ["--no-runner", "--config", configuration]
+}
+
+/// `main` with the workflow, and as many branches of one commit each.
+fn branches(repo: &BareRepo, n: usize) -> Vec<(String, Sha)> {
+    let main = repo.commit("main", None, "first", &[(".assay/workflows/ci.yml", WORKFLOW.as_bytes())]);
+    let branch = |n| {
+        let name = format!("branch-{n}");
+        let sha = repo.commit(&name, Some(&main), &format!("change {n}"), &[("n.txt", format!("{n}").as_bytes())]);
+        (name, sha)
+    };
+    (0..n).map(branch).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_again_and_again_finishes_every_run_once() {
+    let mut siege = Siege::begin(|_| String::new()).await;
+    let repo = BareRepo::init(&siege.home.path().join("killed.git"));
+    let pushes: Vec<Delivery> = branches(&repo, PUSHES)
+        .into_iter()
+        .map(|(branch, sha)| Delivery::local_push(&repo, REPO, &branch, None, &sha))
+        .collect();
+    let secret = std::fs::read_to_string(siege.home.path().join("data/secrets/local-webhook")).unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let pusher = tokio::spawn(push_all(pushes, siege.proxy.url.clone(), secret.trim().to_owned(), sent.clone()));
+    siege.kill(KILLS).await;
     eprintln!("{} of {PUSHES} pushes were acknowledged while servers died", sent.load(Ordering::Relaxed));
     pusher.await.unwrap();
+    siege.finished(PUSHES).await;
+}
 
-    let client = reqwest::Client::new();
-    let runs = until_async("all runs to end", async || {
-        let runs = all_runs(&client, &proxy.url).await;
-        let open: Vec<&Value> = runs.iter().filter(|run| run["conclusion"].is_null()).collect();
-        match runs.len() >= PUSHES && open.is_empty() {
-            true => Ok(runs),
-            false => Err(format!("{} runs, of them open: {:?}", runs.len(), open.first())),
+/// The same at GitHub, which sends each delivery once: those that hit a dead server are asked for again by the
+/// next one. What is counted is what reviewers see: check runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_github_too_with_one_check_run_per_job() {
+    let github = Arc::new(FakeGithub::start());
+    let (repo, _) = github.create_repo(REPO);
+    let pushes = branches(&repo, GITHUB_PUSHES);
+    let mut siege = Siege::begin(|home| {
+        let server::GithubConfig { app_id, private_key_file, webhook_secret_file, api_url, .. } =
+            github.server_config(home);
+        format!(
+            "[github]\napp-id = {app_id}\nprivate-key-file = {private_key_file:?}\n\
+             webhook-secret-file = {webhook_secret_file:?}\napi-url = \"{api_url}\"\nrecovery-interval-s = 1\n"
+        )
+    })
+    .await;
+    github.send_webhooks_to(&siege.proxy.url);
+    let pusher = tokio::spawn(push_all_once(github.clone(), pushes.clone()));
+    siege.kill(GITHUB_KILLS).await;
+    let missed = pusher.await.unwrap();
+    eprintln!("{missed} of {GITHUB_PUSHES} pushes hit a dead server");
+    siege.finished(GITHUB_PUSHES).await;
+
+    let expected = ["CI / first", "CI / second", "assay/gate"];
+    until_async("every check run to conclude", async || {
+        let state = github.state();
+        let runs = &state.repo(REPO).check_runs;
+        let open: Vec<_> = runs.iter().filter(|run| run.conclusion.is_none()).map(|run| &run.external_id).collect();
+        match open.is_empty() && runs.len() >= expected.len() * GITHUB_PUSHES {
+            true => Ok(()),
+            false => Err(format!("{} check runs, of them open: {open:?}", runs.len())),
         }
     })
     .await;
+    let state = github.state();
+    for (branch, head) in &pushes {
+        let of_head = state.repo(REPO).check_runs.iter().filter(|run| run.head == *head);
+        let mut names: Vec<&str> = of_head.map(|run| run.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "the check runs of {branch}, {head}");
+    }
+    assert!(
+        state.repo(REPO).check_runs.iter().all(|run| matches!(run.conclusion.as_deref(), Some("success" | "neutral")))
+    );
+}
 
-    let mut of_head: BTreeMap<String, usize> = BTreeMap::new();
-    for run in &runs {
-        *of_head.entry(run["sha"].as_str().unwrap().to_owned()).or_default() += 1;
-        assert_eq!(run["conclusion"], "success", "run {} did not succeed: {run:#}", run["number"]);
+/// One push after the other, each once; how many were not acknowledged.
+async fn push_all_once(github: Arc<FakeGithub>, pushes: Vec<(String, Sha)>) -> usize {
+    let mut missed = 0;
+    for (branch, head) in pushes {
+        if !(200..300).contains(&github.push(REPO, &branch, None, &head).await) {
+            missed += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
     }
-    assert_eq!(of_head.len(), PUSHES, "each push has a run");
-    assert!(of_head.values().all(|runs| *runs == 1), "a push has more than one run: {of_head:?}");
-    for run in &runs {
-        let detail = get(&client, &format!("{}/api/v1/repos/{REPO}/runs/{}", proxy.url, run["number"])).await;
-        let jobs: Vec<&str> = detail["jobs"].as_array().unwrap().iter().map(|j| j["key"].as_str().unwrap()).collect();
-        let once: BTreeSet<&str> = jobs.iter().copied().collect();
-        assert_eq!(once, BTreeSet::from(["first", "second"]), "run {}", run["number"]);
-        assert_eq!(jobs.len(), 2, "a job of run {} is there twice: {jobs:?}", run["number"]);
-    }
+    missed
 }
 
 /// One push after the other, each until it is acknowledged, as a forge with a redelivery button.

@@ -3,7 +3,9 @@
 mod bad_input;
 mod doctor;
 mod github;
+mod github_app;
 mod github_examples;
+mod github_server;
 mod house;
 mod kill;
 mod local_run;

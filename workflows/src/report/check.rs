@@ -229,8 +229,10 @@ fn statistics(out: &mut String, verdict: &Verdict) {
 
 /// On the model's file where it is known, else on the rule's line in the workflow.
 fn annotations(verdict: &Verdict, context: &Context) -> Vec<Annotation> {
+    // What a step measured itself names no file of the repository, but `$ASSAY_METRICS`.
+    let is_file = |path: &str| !path.is_empty() && !path.starts_with('$');
     let annotate = |rule: &RuleVerdict| {
-        let model = context.ran.iter().find(|ran| ran.evaluation == rule.evaluation && !ran.model.is_empty());
+        let model = context.ran.iter().find(|ran| ran.evaluation == rule.evaluation && is_file(&ran.model));
         let (path, line) = match (model, &context.policy_file) {
             (Some(ran), _) => (ran.model.clone(), 1),
             (None, Some(file)) => (file.clone(), rule.line.max(1)),

@@ -16,6 +16,33 @@ pub struct HeadCommit {
     /// One for each event with this head, oldest first.
     pub plannings: Vec<Planning>,
     pub gate: Gate,
+    /// Check runs of the gate that were left behind: GitHub lets nobody take annotations back, so a gate
+    /// that had some is judged anew under another external id.
+    #[serde(default)]
+    pub gate_round: u32,
+    /// The forge could not tell what the gate needs to know.
+    #[serde(default)]
+    pub wait: Option<Wait>,
+}
+
+/// Not again before then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    pub failures: u32,
+    pub until: Timestamp,
+}
+
+impl HeadCommit {
+    /// The gate is to be judged from now on, whatever was concluded before.
+    pub fn reopened(mut self, now: Timestamp) -> Self {
+        if let Gate::Concluded(report) = &self.gate
+            && !report.annotations.is_empty()
+        {
+            self.gate_round += 1;
+        }
+        self.gate = Gate::Pending { since: now };
+        self
+    }
 }
 
 /// What one event started.

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Reply, Request};
 use crate::github::{
+    auth::Keys,
     contract::contract,
-    state::{Delivery, Repo, State, Token},
+    state::{App, Delivery, Repo, State, Token},
 };
 
 pub(super) fn create_token(state: &mut State, parameters: &[String], request: &Request) -> Reply {
@@ -39,6 +40,31 @@ pub(super) fn create_token(state: &mut State, parameters: &[String], request: &R
     let reply = Reply::new(201, shown);
     state.tokens.push(Token { value, installation, repos, permissions, expires_at });
     reply
+}
+
+/// Makes the App; a code is good once.
+pub(super) fn convert_manifest(state: &mut State, parameters: &[String]) -> Reply {
+    let Some(index) = state.manifests.iter().position(|(code, _)| *code == parameters[0]) else {
+        return Reply::error(404, "Not Found");
+    };
+    let (_, manifest) = state.manifests.remove(index);
+    let id = state.next_id();
+    let webhook_url = manifest["hook_attributes"]["url"].as_str().map(str::to_owned);
+    state.app = App { id, keys: Keys::generate(), webhook_secret: format!("secret-{id}"), webhook_url };
+    let known = json!({
+        "id": id,
+        "slug": "assay-test",
+        "name": manifest["name"],
+        "html_url": format!("{}/apps/assay-test", state.url),
+        "permissions": manifest["default_permissions"],
+        "events": manifest["default_events"],
+    });
+    let mut shown = contract().sample("integration", &known);
+    shown["client_id"] = json!("Iv1.test");
+    shown["client_secret"] = json!("unused");
+    shown["webhook_secret"] = json!(state.app.webhook_secret);
+    shown["pem"] = json!(state.app.keys.private_pem);
+    Reply::new(201, shown)
 }
 
 pub(super) fn installation_of(state: &State, parameters: &[String]) -> Reply {
