@@ -101,10 +101,14 @@ impl Browser {
         entries.iter().filter(is_severe).map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The whole page as it looks, as PNG.
+    /// The page as it looks, as PNG: all of it and no more, or what the window shows.
     pub async fn picture(&self, whole: bool) -> Vec<u8> {
         use base64::Engine;
-        let parameters = json!({ "format": "png", "captureBeyondViewport": whole });
+        let mut parameters = json!({ "format": "png", "captureBeyondViewport": whole });
+        if whole {
+            let size = "return { x: 0, y: 0, width: innerWidth, height: document.body.offsetHeight, scale: 1 }";
+            parameters["clip"] = self.script(size).await;
+        }
         let reply = self.devtools("Page.captureScreenshot", parameters).await;
         let data = reply["value"]["data"].as_str().expect("a picture in base64");
         base64::engine::general_purpose::STANDARD.decode(data).expect("base64")

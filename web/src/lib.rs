@@ -9,7 +9,7 @@
 //! inline style, so that [`CONTENT_SECURITY_POLICY`] can forbid both.
 //!
 //! Reading order: [`RepositoriesPage`], [`RunsPage`], [`RunPage`], [`JobPage`], [`MetricPage`], [`ComparePage`],
-//! [`ErrorPage`]; then the parts: `status` (icon and word of a state), `verdict` (the gate's table), `interval` and
+//! [`SignInPage`], [`ErrorPage`]; then the parts: `status` (icon and word of a state), `verdict` (the gate's table), `interval` and
 //! `chart` (SVG), `log` and `ansi`, `number` and `format`.
 
 mod ansi;
@@ -28,6 +28,7 @@ mod repositories;
 mod run;
 mod run_header;
 mod runs;
+mod sign_in;
 mod status;
 pub mod urls;
 mod verdict;
@@ -44,6 +45,7 @@ pub use run::{
 };
 pub use run_header::RunHeader;
 pub use runs::{HeadlineMetric, RunFilter, RunRow, RunsPage};
+pub use sign_in::SignInPage;
 pub use status::Status;
 
 /// What every page may do, for the header of the same name: load our own styles, script and pictures, fetch from and

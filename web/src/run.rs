@@ -170,7 +170,8 @@ impl RunPage {
         self.jobs.iter().filter(|job| job.runner.is_some())
     }
 
-    fn has_errors(&self) -> bool {
+    /// The workflow cannot run.
+    pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|d| d.diagnostic.severity == Severity::Error)
     }
 }

@@ -12,6 +12,7 @@
 //! | `/{owner}/{repo}/runs/{number}/artifacts/{name}` | the artifact, `tar.zst` |
 //! | `/{owner}/{repo}/metrics?name=&branch=` | [`crate::MetricPage`] |
 //! | `/{owner}/{repo}/compare/{base}...{head}` | [`crate::ComparePage`] |
+//! | `/sign-in?back=`, `POST /sign-in`, `POST /sign-out` | [`crate::SignInPage`] |
 //! | `/assets/{name}` | [`crate::asset`] |
 //!
 //! A job's key may hold `/` (jobs of a called workflow), hence the tail matches.

@@ -75,7 +75,12 @@ impl Section<'_> {
     /// Why, in the words of the rules that decided; at most three.
     fn reasons(&self) -> Vec<String> {
         let decided = |rule: &&RuleVerdict| rule.verdict == self.verdict.verdict && rule.verdict != Answer::Pass;
-        self.verdict.rules.iter().filter(decided).take(3).map(|rule| sentence(&rule.reason)).collect()
+        let mut reasons: Vec<String> =
+            self.verdict.rules.iter().filter(decided).map(|rule| sentence(&rule.reason)).collect();
+        // `There is no baseline.` is said once, however many rules lack one.
+        reasons.dedup();
+        reasons.truncate(3);
+        reasons
     }
 
     /// Whether the row's reason stands above the table already.

@@ -57,6 +57,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
             if !args.once {
                 say("");
                 say(format!("Serving {} until Ctrl-C.", paint(Style::Link, &url)));
+                let token = format!("assay token api --data {}", data.display());
+                say(paint(Style::Dim, &format!("To cancel runs and to run them again, sign in there with: {token}")));
                 embedded::interrupted().await;
             }
             drop(home);
@@ -103,7 +105,8 @@ async fn story(url: &str, home: &Path, data: &Path) -> anyhow::Result<Exit> {
     work.run(&["remote", "add", "origin", &origin.dir().to_string_lossy()])?;
 
     let main = project::first_commit(&work)?;
-    let baseline = judged(&api, &repo, &work, "main", &main, "Push main with the good model").await?;
+    let baseline =
+        judged(&api, &repo, &work, "main", &main, "Push main with the good model, to compare with from now on").await?;
     let mut ok = expect(&[Conclusion::Success, Conclusion::Neutral], &baseline, "the first evaluation is the baseline");
 
     say("");
@@ -150,10 +153,9 @@ async fn judged(
     match answer {
         Ok(answer) => {
             let answer = answer?;
-            let line = format!("{}  {}", answer.conclusion.map_or("", Conclusion::as_str), answer.title);
             match answer.conclusion.is_some_and(Conclusion::passes) {
-                true => task.done(line),
-                false => task.failed(line),
+                true => task.done(&answer.title),
+                false => task.failed(&answer.title),
             }
             Ok(answer)
         }
@@ -200,12 +202,19 @@ fn show(change: Change, sha: &Sha, answer: &GateAnswer) {
             let context = report::Context { head: commit(sha), base, ..report::Context::default() };
             say(indent(&report::terminal(verdict, &context, ui::colour(), ui::width().saturating_sub(2))));
         }
-        (None, Some(summary)) => say(indent(summary)),
+        (None, Some(summary)) => say(indent(&plain(summary))),
         (None, None) => say(format!("  {}", answer.title)),
     }
     if let Some(url) = &answer.url {
+        say("");
         say(format!("  {}", paint(Style::Link, url)));
     }
+}
+
+/// A summary without what Markdown adds for a page; its last line links to the run, as the line below does.
+fn plain(summary: &str) -> String {
+    let lines = summary.lines().filter(|line| !line.starts_with("[The run's page]"));
+    lines.collect::<Vec<_>>().join("\n").replace('`', "").trim_end().to_owned()
 }
 
 fn indent(text: &str) -> String {

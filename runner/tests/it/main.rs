@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod actions;
+mod agent;
 mod harness;
 mod sandbox;
 mod steps;

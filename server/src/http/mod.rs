@@ -2,9 +2,11 @@
 
 mod api;
 mod body;
+mod buttons;
 mod health;
 mod pages;
 mod runner_api;
+mod session;
 mod webhook;
 
 use actix_web::{middleware::DefaultHeaders, web};
@@ -15,6 +17,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     runner_api::routes(config);
     api::routes(config);
     health::routes(config);
+    buttons::routes(config);
     pages::routes(config);
 }
 

@@ -2,13 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web as http};
 use serde::Deserialize;
-use web::{CONTENT_SECURITY_POLICY, ErrorPage, urls};
+use web::{Actions, CONTENT_SECURITY_POLICY, ErrorPage, urls};
 use workflows::{
-    ids::{ArtifactName, JobKey},
+    ids::{ArtifactName, JobKey, Sha},
     run::Conclusion,
 };
 
-use super::api::repo_name;
+use super::{api::repo_name, session::Visitor};
 use crate::{
     app::SharedApp,
     error::ApiError,
@@ -23,6 +23,7 @@ pub(super) fn routes(config: &mut http::ServiceConfig) {
         .route("/assets/{name}", http::get().to(asset))
         .route("/{owner}/{repo}", http::get().to(runs))
         .route("/{owner}/{repo}/metrics", http::get().to(metric))
+        .route("/{owner}/{repo}/compare/{range}", http::get().to(compare))
         .route("/{owner}/{repo}/runs/{number}", http::get().to(run))
         .route("/{owner}/{repo}/runs/{number}/attempts/{attempt}", http::get().to(attempt))
         .route("/{owner}/{repo}/runs/{number}/jobs/{key:.*}", http::get().to(job))
@@ -34,7 +35,7 @@ pub(super) fn routes(config: &mut http::ServiceConfig) {
 /// An error, as a page rather than as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-struct PageError(#[from] ApiError);
+pub(super) struct PageError(#[from] ApiError);
 
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
@@ -64,7 +65,7 @@ impl From<workflows::ids::InvalidName> for PageError {
     }
 }
 
-fn html(body: String) -> HttpResponse {
+pub(super) fn html(body: String) -> HttpResponse {
     html_with(StatusCode::OK, body)
 }
 
@@ -118,8 +119,31 @@ async fn metric(
     Ok(html(pages::metric(&app, &repo_name(&path.0, &path.1)?, name, branch).await?.render()))
 }
 
-async fn run(app: http::Data<SharedApp>, path: http::Path<(String, String, u64)>) -> Result<HttpResponse, PageError> {
-    Ok(html(pages::run(&app, &repo_name(&path.0, &path.1)?, path.2, None).await?.render()))
+async fn compare(
+    app: http::Data<SharedApp>,
+    path: http::Path<(String, String, String)>,
+) -> Result<HttpResponse, PageError> {
+    let sha = |text: &str| text.parse::<Sha>().map_err(|error| ApiError::NotFound(error.to_string()));
+    let (base, head) =
+        path.2.split_once("...").ok_or_else(|| ApiError::NotFound("two commits as BASE...HEAD".to_owned()))?;
+    Ok(html(pages::compare(&app, &repo_name(&path.0, &path.1)?, &sha(base)?, &sha(head)?).await?.render()))
+}
+
+async fn run(
+    app: http::Data<SharedApp>,
+    visitor: Visitor,
+    path: http::Path<(String, String, u64)>,
+) -> Result<HttpResponse, PageError> {
+    let mut page = pages::run(&app, &repo_name(&path.0, &path.1)?, path.2, None).await?;
+    if let Some(session) = visitor.0 {
+        page.actions = Actions {
+            cancel: page.run.status.is_live(),
+            rerun: !page.run.status.is_live() && !page.has_errors(),
+            form_token: Some(session.form_token(&app)),
+            ..Actions::default()
+        };
+    }
+    Ok(html(page.render()))
 }
 
 async fn attempt(

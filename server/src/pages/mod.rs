@@ -1,8 +1,10 @@
 //! From records to the structs that [`web`] renders.
 
+mod compare;
 mod lists;
 mod run;
 
+pub use compare::compare;
 pub use lists::{metric, repositories, runs};
 pub use run::{job, log, run};
 

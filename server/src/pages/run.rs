@@ -221,11 +221,11 @@ async fn runs_of_commit(app: &App, repo: &RepoName, sha: &Sha) -> Result<Vec<u64
     Ok(files.filter_map(number).collect())
 }
 
-async fn run_of_commit(app: &App, repo: &RepoName, sha: &Sha) -> Result<Option<u64>, ApiError> {
+pub(super) async fn run_of_commit(app: &App, repo: &RepoName, sha: &Sha) -> Result<Option<u64>, ApiError> {
     Ok(runs_of_commit(app, repo, sha).await?.into_iter().max())
 }
 
-async fn evaluations_of(app: &App, repo: &RepoName, sha: &Sha) -> Result<Vec<Evaluation>, ApiError> {
+pub(super) async fn evaluations_of(app: &App, repo: &RepoName, sha: &Sha) -> Result<Vec<Evaluation>, ApiError> {
     let mut found = Vec::new();
     for number in runs_of_commit(app, repo, sha).await? {
         let run = history::run(app, repo, number).await?;

@@ -11,3 +11,4 @@ mod kill;
 mod local_run;
 mod models;
 mod pages;
+mod walk;
