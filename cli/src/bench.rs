@@ -31,10 +31,10 @@ pub struct Args {
     /// MLPerf's: single-stream, offline or server.
     #[arg(long, default_value = "single-stream")]
     pub scenario: Scenario,
-    /// Where the model must run: cpu or cuda.
+    /// Where the model must run: cpu, cuda or tensorrt.
     #[arg(long, default_value = "cpu")]
     pub provider: Provider,
-    /// Index of the GPU, for cuda.
+    /// Index of the GPU, of those that the process may see.
     #[arg(long, default_value_t = 0)]
     pub device: u32,
     /// Samples of one query, for offline.

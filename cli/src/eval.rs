@@ -33,10 +33,10 @@ pub struct Args {
     /// Metrics by scikit-learn's names; by default the task's usual ones.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub metrics: Vec<String>,
-    /// Where the model must run: cpu or cuda.
+    /// Where the model must run: cpu, cuda or tensorrt.
     #[arg(long, default_value = "cpu")]
     pub provider: Provider,
-    /// Index of the GPU, for cuda.
+    /// Index of the GPU, of those that the process may see.
     #[arg(long, default_value_t = 0)]
     pub device: u32,
     /// Examples at once.

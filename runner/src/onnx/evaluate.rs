@@ -11,7 +11,7 @@ use workflows::evaluation::{Evaluation, OUTCOMES_SCHEMA, Outcome, OutcomesHeader
 
 use super::{
     error::EvalError,
-    facts::{cpu_name, file_facts, gpu_name},
+    facts::{device_name, file_facts},
     inputs::Inputs,
     inspect::ModelFile,
     outcomes::OutcomesWriter,
@@ -188,10 +188,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         provider: ProviderFacts {
             requested: settings.provider.to_string(),
             nodes: model.nodes().clone(),
-            device: match settings.provider {
-                Provider::Cpu => cpu_name(),
-                Provider::Cuda => gpu_name(settings.device).unwrap_or_else(|| "unknown GPU".to_owned()),
-            },
+            device: device_name(settings.provider, settings.device),
             version: runtime.version().to_owned(),
             threads: settings.threads,
         },

@@ -44,7 +44,7 @@ pub(crate) fn physical_index(visible: Option<&str>, index: u32) -> Option<u32> {
 pub(super) fn device_name(provider: Provider, index: u32) -> String {
     match provider {
         Provider::Cpu => cpu_name(),
-        Provider::Cuda => gpu_name(index).unwrap_or_else(|| "unknown GPU".to_owned()),
+        Provider::Cuda | Provider::Tensorrt => gpu_name(index).unwrap_or_else(|| "unknown GPU".to_owned()),
     }
 }
 

@@ -98,6 +98,9 @@ pub fn load(library: Library) -> Result<&'static Runtime, LoadError> {
     if ep::CUDA::is_available().unwrap_or(false) {
         providers.insert(0, ep::CUDA::NAME.to_owned());
     }
+    if ep::TensorRT::is_available().unwrap_or(false) {
+        providers.insert(0, ep::TensorRT::NAME.to_owned());
+    }
     // Builds of one's own may carry no version in their name; their build information names the branch.
     let version = library.version.clone().unwrap_or_else(|| ort::info().to_owned());
     Ok(RUNTIME.get_or_init(|| Runtime { environment, library, version, providers }))

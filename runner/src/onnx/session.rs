@@ -8,7 +8,7 @@ use std::{
 };
 
 use ort::{
-    ep,
+    ep::{self, ExecutionProvider},
     session::{
         Session, SessionInputValue, SessionOutputs,
         builder::{GraphOptimizationLevel, PrepackedWeights},
@@ -25,6 +25,17 @@ pub enum Provider {
     #[default]
     Cpu,
     Cuda,
+    /// NVIDIA's TensorRT; what it does not take runs on CUDA, and nothing on the CPU.
+    Tensorrt,
+}
+
+impl Provider {
+    pub fn is_gpu(self) -> bool {
+        match self {
+            Provider::Cpu => false,
+            Provider::Cuda | Provider::Tensorrt => true,
+        }
+    }
 }
 
 impl fmt::Display for Provider {
@@ -32,6 +43,7 @@ impl fmt::Display for Provider {
         f.write_str(match self {
             Provider::Cpu => "cpu",
             Provider::Cuda => "cuda",
+            Provider::Tensorrt => "tensorrt",
         })
     }
 }
@@ -42,7 +54,8 @@ impl FromStr for Provider {
         match text {
             "cpu" => Ok(Provider::Cpu),
             "cuda" => Ok(Provider::Cuda),
-            other => Err(format!("`{other}` is not a provider that Assay knows (cpu, cuda)")),
+            "tensorrt" => Ok(Provider::Tensorrt),
+            other => Err(format!("`{other}` is not a provider that Assay knows (cpu, cuda, tensorrt)")),
         }
     }
 }
@@ -125,12 +138,10 @@ impl Model {
         let error = |message: String| EvalError::Model { path: path.to_owned(), message };
         let write_error = |source| EvalError::Write { path: std::env::temp_dir(), source };
         let profile = tempfile::Builder::new().prefix("assay-profile-").tempdir().map_err(write_error)?;
-        if options.provider == Provider::Cuda {
-            demand_cuda(runtime)?;
-        }
+        demand(runtime, options.provider)?;
         let session = open(runtime, path, options, shared, &profile.path().join("profile")).map_err(|e| match e {
             OpenError::Model(e) => error(model_message(&e)),
-            OpenError::Provider(e) => no_cuda(&e),
+            OpenError::Provider(e) => unusable(options.provider, &e),
         })?;
         let (inputs, outputs) =
             (session.inputs().iter().map(port).collect(), session.outputs().iter().map(port).collect());
@@ -194,6 +205,9 @@ fn open(
             Provider::Cpu => builder,
             // With these two a session runs on the GPU entirely or is not made at all.
             Provider::Cuda => builder.with_disable_cpu_fallback()?.with_execution_providers([cuda(options.device)])?,
+            Provider::Tensorrt => builder
+                .with_disable_cpu_fallback()?
+                .with_execution_providers([tensorrt(options.device), cuda(options.device)])?,
         })
     };
     build().map_err(OpenError::Provider)?.commit_from_file(path).map_err(|e| {
@@ -208,34 +222,43 @@ fn open(
 
 /// Whether the CUDA provider starts on this machine; else why not and what mends it.
 pub fn try_cuda(runtime: &Runtime, device: u32) -> Result<(), EvalError> {
-    demand_cuda(runtime)?;
+    demand(runtime, Provider::Cuda)?;
     let attempt = || -> ort::Result<()> {
         Session::builder(runtime.environment())?.with_execution_providers([cuda(device)])?;
         Ok(())
     };
-    attempt().map_err(|e| no_cuda(&e))
+    attempt().map_err(|e| unusable(Provider::Cuda, &e))
 }
 
 fn cuda(device: u32) -> ep::ExecutionProviderDispatch {
     ep::CUDA::default().with_device_id(device.cast_signed()).build().error_on_failure()
 }
 
-fn no_cuda(error: &ort::Error) -> EvalError {
+fn tensorrt(device: u32) -> ep::ExecutionProviderDispatch {
+    ep::TensorRT::default().with_device_id(device.cast_signed()).build().error_on_failure()
+}
+
+fn unusable(provider: Provider, error: &ort::Error) -> EvalError {
     EvalError::Provider(format!(
-        "provider cuda was demanded, and ONNX Runtime cannot use it here: {}; \
+        "provider {provider} was demanded, and ONNX Runtime cannot use it here: {}; \
          `assay doctor --fix --cuda` installs the libraries, the driver must be on the machine",
         first_line(error.message())
     ))
 }
 
 /// A clear answer before ONNX Runtime's own, which is about a build or a file name.
-fn demand_cuda(runtime: &Runtime) -> Result<(), EvalError> {
-    if runtime.providers().iter().any(|provider| provider == "CUDAExecutionProvider") {
+fn demand(runtime: &Runtime, provider: Provider) -> Result<(), EvalError> {
+    let (name, library) = match provider {
+        Provider::Cpu => return Ok(()),
+        Provider::Cuda => (ep::CUDA::NAME, "CUDA"),
+        Provider::Tensorrt => (ep::TensorRT::NAME, "TensorRT"),
+    };
+    if runtime.providers().iter().any(|provider| provider == name) {
         runtime.preload_nvidia();
         return Ok(());
     }
     Err(EvalError::Provider(format!(
-        "provider cuda was demanded, but ONNX Runtime {} at {} was built without CUDA; \
+        "provider {provider} was demanded, but ONNX Runtime {} at {} was built without {library}; \
          `assay doctor --fix --cuda` installs the build that has it",
         runtime.version(),
         runtime.library().path.display()

@@ -39,7 +39,7 @@ pub struct BenchSettings {
     pub against: Option<PathBuf>,
     pub scenario: Scenario,
     pub provider: Provider,
-    /// Index of the GPU, for `cuda`.
+    /// Index of the GPU, of those that the process may see.
     pub device: u32,
     /// Samples of one query of [`Scenario::Offline`].
     pub batch: usize,
@@ -205,7 +205,7 @@ impl Again {
 /// Times a model; with `against`, that one as well, in turns.
 pub fn bench(runtime: &Runtime, settings: &BenchSettings) -> Result<Evaluation, EvalError> {
     settings.check()?;
-    let watch = Watch::new((settings.provider == Provider::Cuda).then_some(settings.device));
+    let watch = Watch::new(settings.provider.is_gpu().then_some(settings.device));
     let open = |path: &PathBuf| -> Result<Side, EvalError> {
         let subject = Subject::open(runtime, ModelFile::examine(path)?, settings)?;
         Ok(Side { subject, blocks: Vec::new() })

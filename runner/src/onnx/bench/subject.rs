@@ -25,7 +25,7 @@ use crate::onnx::{
     error::EvalError,
     inspect::ModelFile,
     runtime::Runtime,
-    session::{Model, Port, Provider, SessionOptions, element_name, first_line},
+    session::{Model, Port, SessionOptions, element_name, first_line},
 };
 
 /// One block: what each query took, and all of them together.
@@ -112,7 +112,7 @@ impl Subject {
         let mut subject = Self { file, load, workers, scenario: settings.scenario, batch };
         for worker in &mut subject.workers {
             worker.answer().map_err(failed)?;
-            if settings.provider == Provider::Cuda {
+            if settings.provider.is_gpu() {
                 worker.bind().map_err(failed)?;
             }
         }

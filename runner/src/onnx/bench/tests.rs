@@ -140,13 +140,19 @@ fn shapes_are_read_as_people_write_them() {
 #[test]
 fn a_gpu_is_timed_where_there_is_one() {
     let runtime = runtime(&|_| ()).unwrap();
-    let settings = BenchSettings { provider: Provider::Cuda, ..BenchSettings::new(digits("variants/smaller.onnx")) };
-    if crate::onnx::gpu_name(0).is_none() || runtime.providers()[0] != "CUDAExecutionProvider" {
-        eprintln!("timing on CUDA is skipped for lack of a device; the refusal is tested instead");
-        assert!(bench(runtime, &settings).unwrap_err().to_string().contains("provider cuda was demanded"));
-        return;
+    for (provider, name) in
+        [(Provider::Cuda, "CUDAExecutionProvider"), (Provider::Tensorrt, "TensorrtExecutionProvider")]
+    {
+        let settings = BenchSettings { provider, ..BenchSettings::new(digits("variants/smaller.onnx")) };
+        if crate::onnx::gpu_name(0).is_none() || !runtime.providers().iter().any(|provider| provider == name) {
+            eprintln!("timing on {provider} is skipped for lack of a device; the refusal is tested instead");
+            let error = bench(runtime, &settings).unwrap_err();
+            assert_eq!(error.exit_code(), 3);
+            assert!(error.to_string().contains(&format!("provider {provider} was demanded")), "{error}");
+            continue;
+        }
+        let evaluation = bench(runtime, &settings).unwrap();
+        assert!(!evaluation.provider.nodes.contains_key("CPUExecutionProvider"), "{:?}", evaluation.provider);
+        assert!(evaluation.metrics["latency_p99"] > 0.0);
     }
-    let evaluation = bench(runtime, &settings).unwrap();
-    assert_eq!(evaluation.provider.nodes.keys().collect::<Vec<_>>(), ["CUDAExecutionProvider"]);
-    assert!(evaluation.metrics["latency_p99"] > 0.0);
 }
