@@ -12,7 +12,7 @@ use workflows::syntax::{
     to_github, to_text,
 };
 
-use crate::{exit::Exit, ui};
+use crate::{exit::Exit, plan::repository_of, ui};
 
 /// Lint workflows.
 #[derive(Debug, clap::Args)]
@@ -138,11 +138,6 @@ fn missing_actions(workflow: &Workflow, root: &Path) -> Vec<Diagnostic> {
         }
     }
     found
-}
-
-fn repository_of(path: &Path) -> PathBuf {
-    let above = path.ancestors().find(|folder| folder.ends_with(".assay") || folder.ends_with(".github"));
-    above.and_then(Path::parent).unwrap_or_else(|| path.parent().unwrap_or(Path::new(""))).to_path_buf()
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

@@ -1,20 +1,20 @@
 //! A run and its jobs in memory, changed by decisions and then written in one commit.
 
-use std::collections::BTreeSet;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
-    ids::{JobId, JobKey},
-    plan::NeedResult,
-    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobState, JobView, Snapshot, advance, need_results},
-    syntax::Workflow,
+    ids::JobKey,
+    plan::PlannedJob,
+    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobState, JobView, Snapshot, advance},
 };
 
-use crate::store::{
-    Change, Stored, keys,
-    records::{Job, JobRef, Queued, Run, RunState},
+use crate::{
+    runs::Workflows,
+    store::{
+        Change, Stored, keys,
+        records::{Job, JobRef, Queued, Run, RunState},
+    },
 };
 
 pub struct Draft {
@@ -53,9 +53,9 @@ impl Draft {
     }
 
     /// Decides and carries out until there is nothing left to decide.
-    pub fn advance(&mut self, workflow: &Workflow, contexts: &IndexMap<String, Value>, now: Timestamp) {
+    pub fn advance(&mut self, workflows: &Workflows, contexts: &IndexMap<String, Value>, now: Timestamp) {
         loop {
-            let decisions = self.with_snapshot(workflow, contexts, advance);
+            let decisions = self.with_snapshot(workflows, contexts, advance);
             if decisions.is_empty() || self.run.conclusion().is_some() {
                 return;
             }
@@ -65,22 +65,10 @@ impl Draft {
         }
     }
 
-    /// How the jobs that one needs directly have ended, for its `needs` context.
-    pub fn direct_needs(
+    /// The run as it stands, for a question about it.
+    pub fn with_snapshot<T>(
         &self,
-        workflow: &Workflow,
-        contexts: &IndexMap<String, Value>,
-        job: &JobId,
-    ) -> IndexMap<JobId, NeedResult> {
-        let all = self.with_snapshot(workflow, contexts, |snapshot| need_results(snapshot, job)).unwrap_or_default();
-        let direct: BTreeSet<&JobId> =
-            workflow.jobs.get(job).map(|job| job.needs.iter().map(|need| &need.value).collect()).unwrap_or_default();
-        all.into_iter().filter(|(need, _)| direct.contains(need)).collect()
-    }
-
-    fn with_snapshot<T>(
-        &self,
-        workflow: &Workflow,
+        workflows: &Workflows,
         contexts: &IndexMap<String, Value>,
         ask: impl FnOnce(&Snapshot<'_>) -> T,
     ) -> T {
@@ -95,7 +83,14 @@ impl Draft {
             })
             .collect();
         let cancel = self.run.cancel.as_ref().map(|cancel| cancel.reason.as_str());
-        ask(&Snapshot { workflow, contexts, groups: &self.run.groups, jobs: &jobs, cancel })
+        ask(&Snapshot {
+            workflow: &workflows.own,
+            called: &workflows.called,
+            contexts,
+            groups: &self.run.groups,
+            jobs: &jobs,
+            cancel,
+        })
     }
 
     fn carry_out(&mut self, decision: Decision, now: Timestamp) {
@@ -115,6 +110,10 @@ impl Draft {
                     self.jobs.push(DraftJob { job, read: None, queued_since: None, changed: true });
                 }
             }
+            Decision::Call { job, rows, inside } => {
+                self.set_group(job, Group::Called { rows });
+                inside.into_iter().for_each(|group| self.set_group(group, Group::Waiting));
+            }
             Decision::Offer(key) => self.apply(&key, JobEvent::Offered, now),
             Decision::Cancel { key, reason } => self.apply(&key, JobEvent::CancelAsked(reason), now),
             Decision::Conclude(conclusion) => {
@@ -132,7 +131,7 @@ impl Draft {
         JobRef { repo: self.run.repo.clone(), run: self.run.number, attempt: self.run.attempt, key }
     }
 
-    fn set_group(&mut self, job: JobId, group: Group) {
+    fn set_group(&mut self, job: JobKey, group: Group) {
         self.run.groups.insert(job, group);
         self.run_changed = true;
     }
@@ -207,7 +206,8 @@ pub fn write_queue(change: &mut Change, job: &Job, was: Option<Timestamp>) {
         change.delete(&keys::queued(since, &job.id));
     }
     if let Some(since) = is {
-        let queued = Queued { job: job.id.clone(), runs_on: job.planned.runs_on.clone(), gpus: job.planned.gpus };
+        let PlannedJob { runs_on, gpus, gpu_memory_bytes, gpu_name, .. } = job.planned.clone();
+        let queued = Queued { job: job.id.clone(), runs_on, gpus, gpu_memory_bytes, gpu_name };
         change.put(keys::queued(since, &job.id), &queued);
     }
 }

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
     event::{Event, EventKind},
-    ids::{Forge, Sha},
+    ids::{Digest, Forge, JobKey, Sha},
     plan::{self, Selection},
     run::{Conclusion, Group},
-    syntax::{RefFilters, Workflow},
+    syntax::{Called, Diagnostic, RefFilters, Severity, Workflow, check_calls, gather_called},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     draft::{Draft, conclusion_keys},
     forge::WorkflowFile,
     reconcile::Nudge,
-    runs,
+    runs::{self, Workflows},
     store::{
         Change, Stored, keys,
         records::{Delivery, FileOutcome, Gate, HeadCommit, Planning, PolicySource, Repo, Run, RunState, Text},
@@ -27,7 +27,10 @@ use crate::{
 };
 
 /// Keys that a planned file may need beside its jobs.
-const KEYS_PER_FILE: usize = 6;
+const KEYS_PER_FILE: usize = 6 + MOST_CALLED;
+
+/// Workflows that one may call, with those that they call: each one's text is a key of the same commit.
+const MOST_CALLED: usize = 20;
 
 /// Keys of the records around the files: repository, commit, delivery, each checked and written.
 const KEYS_AROUND: usize = 9;
@@ -100,7 +103,7 @@ pub async fn plan(
             planning.files.push(known);
             continue;
         }
-        let scene = Scene { app, event: &event, delivery: &delivery.record, now };
+        let scene = Scene { app, event: &event, delivery: &delivery.record, files: &files, now };
         let outcome = scene.plan_file(file, changed.as_deref(), &mut repo_record.last_run, &mut change);
         if let FileOutcome::Run { .. } | FileOutcome::Invalid { .. } = &outcome {
             // Something new is judged for this commit, whatever was concluded before.
@@ -243,6 +246,8 @@ struct Scene<'a> {
     app: &'a App,
     event: &'a Event,
     delivery: &'a Delivery,
+    /// All workflow files of the commit.
+    files: &'a [WorkflowFile],
     now: Timestamp,
 }
 
@@ -256,9 +261,11 @@ impl Scene<'_> {
     ) -> FileOutcome {
         let text = digest(file.text.as_bytes());
         let parsed = self.app.workflows.parse(&file.path, &text, &file.text);
-        let Some(workflow) = parsed.valid() else {
+        let called = parsed.valid().map(|workflow| self.called(workflow));
+        let (Some(workflow), Some(Ok(called))) = (parsed.valid(), &called) else {
             *last_run += 1;
-            let run = self.broken(file, &text, &parsed, *last_run);
+            let problems = called.and_then(Result::err).unwrap_or_else(|| parsed.diagnostics.to_vec());
+            let run = self.broken(file, &text, &parsed, problems, *last_run);
             change.unput(&keys::text(&text)).put(keys::text(&text), &Text { text: file.text.clone() });
             put_new(change, &run);
             let conclusion = run.conclusion().unwrap_or(Conclusion::Failure);
@@ -271,25 +278,52 @@ impl Scene<'_> {
             Selection::Filtered(reason) => FileOutcome::Filtered { file: file.path.clone(), reason },
             Selection::Runs => {
                 *last_run += 1;
-                let run = self.run(file, text.clone(), workflow, *last_run);
+                let texts = called.keys().filter_map(|path| self.file(path)).chain([file]);
                 // Two files may have one text.
-                change.unput(&keys::text(&text)).put(keys::text(&text), &Text { text: file.text.clone() });
-                self.start(run, workflow, change);
+                for file in texts {
+                    let key = keys::text(&digest(file.text.as_bytes()));
+                    change.unput(&key).put(key, &Text { text: file.text.clone() });
+                }
+                let workflows = Workflows { own: workflow.clone(), called: called.clone() };
+                let run = self.run(file, text, &workflows, *last_run);
+                self.start(run, &workflows, change);
                 FileOutcome::Run { file: file.path.clone(), number: *last_run }
             }
         }
     }
 
+    fn file(&self, uses: &str) -> Option<&WorkflowFile> {
+        self.files.iter().find(|file| file.path == runs::file_of(uses))
+    }
+
+    /// The workflows that one calls; what is wrong with the calls where they cannot be made.
+    fn called(&self, workflow: &Workflow) -> Result<Called, Vec<Diagnostic>> {
+        let mut broken = Vec::new();
+        let called = gather_called(workflow, |path| {
+            let file = self.file(path)?;
+            let parsed = self.app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text);
+            broken.extend(parsed.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
+            parsed.workflow
+        });
+        let mut problems = check_calls(workflow, &|path| called.get(path).map(|called| &**called));
+        problems.retain(Diagnostic::is_error);
+        problems.extend(broken);
+        if called.len() > MOST_CALLED {
+            problems.push(too_many_called(workflow, called.len()));
+        }
+        if problems.is_empty() { Ok(called) } else { Err(problems) }
+    }
+
     /// The run with as many of its first jobs as fit beside it.
-    fn start(&self, run: Run, workflow: &Workflow, change: &mut Change) {
+    fn start(&self, run: Run, workflows: &Workflows, change: &mut Change) {
         put_new(change, &run);
         change.mark(keys::open_run(&run.repo, run.number));
         if run.group.is_some() {
             return;
         }
-        let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
+        let contexts = runs::contexts_with(self.app, &run, &workflows.own, self.event.payload.clone());
         let mut draft = Draft::new(run, vec![]);
-        draft.advance(workflow, &contexts, self.now);
+        draft.advance(workflows, &contexts, self.now);
         if draft.run.conclusion().is_none() && draft.changed_jobs() <= FIRST_JOBS {
             // The same key twice in a commit is refused: the second put replaces the first.
             change.unput(&keys::run(&draft.run.repo, draft.run.number));
@@ -297,27 +331,37 @@ impl Scene<'_> {
         }
     }
 
-    fn run(&self, file: &WorkflowFile, text: workflows::ids::Digest, workflow: &Workflow, number: u64) -> Run {
+    fn run(&self, file: &WorkflowFile, text: Digest, workflows: &Workflows, number: u64) -> Run {
+        let workflow = &workflows.own;
         let mut run = self.record(file, text, workflow.display_name(), number);
-        run.groups = workflow.jobs.keys().map(|job| (job.clone(), Group::Waiting)).collect();
+        run.groups = workflow.jobs.keys().map(|job| (JobKey::new(job, None), Group::Waiting)).collect();
+        let texts = workflows.called.keys().filter_map(|path| Some((path.clone(), self.file(path)?)));
+        run.called = texts.map(|(path, file)| (path, digest(file.text.as_bytes()))).collect();
         let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
         crate::concurrency::assign(&mut run, workflow, &contexts, self.now);
         run
     }
 
     /// The run of a file that cannot be run: in the history, with what is wrong.
-    fn broken(&self, file: &WorkflowFile, text: &workflows::ids::Digest, parsed: &Parsed, number: u64) -> Run {
+    fn broken(
+        &self,
+        file: &WorkflowFile,
+        text: &Digest,
+        parsed: &Parsed,
+        problems: Vec<Diagnostic>,
+        number: u64,
+    ) -> Run {
         let name = parsed.workflow.as_ref().map_or(file.path.as_str(), |workflow| workflow.display_name());
         let (started_at, finished_at, conclusion) = (self.now, self.now, Conclusion::Failure);
         Run {
             state: RunState::Completed { started_at, finished_at, conclusion },
-            problems: parsed.diagnostics.iter().take(MOST_PROBLEMS).cloned().collect(),
+            problems: problems.into_iter().take(MOST_PROBLEMS).collect(),
             ..self.record(file, text.clone(), name, number)
         }
     }
 
     /// What every run of this event has in common: under way since now, without jobs.
-    fn record(&self, file: &WorkflowFile, text: workflows::ids::Digest, name: &str, number: u64) -> Run {
+    fn record(&self, file: &WorkflowFile, text: Digest, name: &str, number: u64) -> Run {
         Run {
             repo: self.event.repo.clone(),
             number,
@@ -327,6 +371,7 @@ impl Scene<'_> {
             workflow_file: file.path.clone(),
             workflow_name: name.to_owned(),
             workflow: text,
+            called: IndexMap::new(),
             head: self.event.kind.head().clone(),
             branch: branch(self.event),
             title: self.event.title().to_owned(),
@@ -360,6 +405,19 @@ fn branch(event: &Event) -> String {
 
 /// Remarks on one file that are kept; a file with more has one mistake at its root.
 const MOST_PROBLEMS: usize = 100;
+
+fn too_many_called(workflow: &Workflow, count: usize) -> Diagnostic {
+    Diagnostic {
+        file: workflow.file.clone(),
+        line: 1,
+        column: 1,
+        length: 1,
+        severity: Severity::Error,
+        code: "too-many-called".to_owned(),
+        message: format!("it calls {count} workflows, with those that they call; {MOST_CALLED} are allowed"),
+        help: None,
+    }
+}
 
 fn put_new(change: &mut Change, run: &Run) {
     change.put(keys::run(&run.repo, run.number), run);

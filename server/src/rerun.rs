@@ -124,6 +124,8 @@ async fn restart(app: &App, run: &Run, change: &mut Change) -> Result<Option<u32
     let mut again = run.clone();
     again.attempt += 1;
     again.cancel = None;
+    // Those within calls are made by the calls.
+    again.groups.retain(|group, _| group.caller().is_none());
     again.groups.values_mut().for_each(|group| *group = Group::Waiting);
     again.state = match again.group {
         Some(_) => RunState::Pending { since: now },

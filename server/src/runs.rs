@@ -1,13 +1,14 @@
 //! One run, brought as far as it can go.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use workflows::{
-    event::EventKind,
     ids::{Digest, Forge, RepoName},
     plan,
-    syntax::Workflow,
+    syntax::{Called, Workflow},
 };
 
 use crate::{
@@ -41,10 +42,10 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
             }
             RunState::InProgress { .. } => {}
         }
-        let workflow = workflow(app, &stored.record).await?;
+        let workflows = workflows(app, &stored.record).await?;
         let mut draft = load(app, stored.record.clone()).await?;
-        let contexts = contexts(app, &draft.run, &workflow).await?;
-        draft.advance(&workflow, &contexts, app.clock.now());
+        let contexts = contexts(app, &draft.run, &workflows.own).await?;
+        draft.advance(&workflows, &contexts, app.clock.now());
         if draft.changed_jobs() == 0 && !draft.run_changed {
             return Ok(());
         }
@@ -94,8 +95,31 @@ pub async fn jobs(app: &App, run: &Run) -> anyhow::Result<Vec<Stored<Job>>> {
     Ok(app.store.scan(&prefix, Direction::Forward, MOST_JOBS).await?)
 }
 
-/// The run's workflow, as it was when the run was planned.
-pub async fn workflow(app: &App, run: &Run) -> anyhow::Result<std::sync::Arc<Workflow>> {
+/// A run's workflow and those that it calls.
+pub struct Workflows {
+    pub own: Arc<Workflow>,
+    pub called: Called,
+}
+
+/// The run's workflows, as they were when the run was planned.
+pub async fn workflows(app: &App, run: &Run) -> anyhow::Result<Workflows> {
+    let own = workflow(app, run).await?;
+    let mut called = Called::with_capacity(run.called.len());
+    for (path, digest) in &run.called {
+        let parsed = parsed(app, file_of(path), digest).await?;
+        let workflow = parsed.workflow.with_context(|| format!("{path} cannot be read any more"))?;
+        called.insert(path.clone(), workflow);
+    }
+    Ok(Workflows { own, called })
+}
+
+/// The file in the repository that a local `uses` names.
+pub fn file_of(uses: &str) -> &str {
+    uses.trim_start_matches("./")
+}
+
+/// The run's own workflow, as it was when the run was planned.
+pub async fn workflow(app: &App, run: &Run) -> anyhow::Result<Arc<Workflow>> {
     let parsed = parsed(app, &run.workflow_file, &run.workflow).await?;
     parsed.workflow.with_context(|| format!("{} of run {} cannot be read any more", run.workflow_file, run.number))
 }
@@ -126,24 +150,7 @@ pub fn contexts_with(app: &App, run: &Run, workflow: &Workflow, payload: Value) 
     IndexMap::from([
         ("github".to_owned(), github),
         ("vars".to_owned(), Value::Object(Map::new())),
-        ("inputs".to_owned(), Value::Object(inputs(run, workflow))),
+        ("inputs".to_owned(), plan::dispatch_inputs(workflow, &event)),
         ("assay".to_owned(), assay),
     ])
-}
-
-/// What was given by hand, over the defaults.
-fn inputs(run: &Run, workflow: &Workflow) -> Map<String, Value> {
-    let mut inputs = Map::new();
-    for (name, input) in workflow.on.workflow_dispatch.iter().flatten() {
-        inputs.insert(name.clone(), input.default.clone().unwrap_or(Value::Null));
-    }
-    match &run.event.kind {
-        EventKind::WorkflowDispatch { inputs: given, .. } => inputs.extend(given.clone()),
-        EventKind::Push { .. }
-        | EventKind::PullRequest { .. }
-        | EventKind::MergeGroup { .. }
-        | EventKind::RepositoryDispatch { .. }
-        | EventKind::Schedule { .. } => inputs.clear(),
-    }
-    inputs
 }

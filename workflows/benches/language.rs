@@ -8,7 +8,7 @@ use workflows::{
     expr::{Environment, evaluate},
     ids::Forge,
     plan,
-    syntax::parse,
+    syntax::{self, parse},
 };
 
 /// A workflow of a model project: matrix jobs in a chain, about 36 lines each; the shape that the
@@ -50,7 +50,7 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("parse, check and plan, lines", lines), |bencher| {
         bencher.iter(|| {
             let (workflow, _) = parse("w.yml", black_box(&text));
-            plan::preview(&workflow.expect("it is valid"), &event, None)
+            plan::preview(&workflow.expect("it is valid"), &syntax::Called::new(), &event, None)
         });
     });
     group.finish();
@@ -73,7 +73,7 @@ fn reading(criterion: &mut Criterion) {
         let workflow = workflow.expect("it is valid");
         group.throughput(Throughput::Elements(rows));
         group.bench_function(BenchmarkId::new("plan a matrix, rows", rows), |bencher| {
-            bencher.iter(|| plan::preview(&workflow, &event, None));
+            bencher.iter(|| plan::preview(&workflow, &syntax::Called::new(), &event, None));
         });
     }
     group.finish();

@@ -146,7 +146,7 @@ text_newtype!(
 /// jobs of a called workflow are joined by `/` (`call/test.3`). Unique within a run.
 JobKey, "a job key", |s| {
     !s.is_empty()
-        && s.len() <= 300
+        && s.len() <= JobKey::MAX_BYTES
         && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
 });
 
@@ -157,6 +157,41 @@ impl JobKey {
             None => Self(job.as_str().to_owned()),
             Some(row) => Self(format!("{job}.{row}")),
         }
+    }
+
+    /// The longest key that there may be, in bytes.
+    pub const MAX_BYTES: usize = 300;
+
+    /// The key of a job of the workflow that the job `self` calls.
+    pub fn within(&self, inner: &JobKey) -> Self {
+        Self(format!("{self}/{inner}"))
+    }
+
+    /// The job that calls the workflow that this job is part of; none where it is of the run's own.
+    pub fn caller(&self) -> Option<JobKey> {
+        self.0.rsplit_once('/').map(|(caller, _)| Self(caller.to_owned()))
+    }
+
+    /// The key without the last row: what all rows of one `jobs.<id>` have in common.
+    pub fn group(&self) -> JobKey {
+        match self.row() {
+            Some(_) => Self(self.0.rsplit_once('.').map_or(self.0.as_str(), |(group, _)| group).to_owned()),
+            None => self.clone(),
+        }
+    }
+
+    /// Which row of its own matrix it is.
+    pub fn row(&self) -> Option<usize> {
+        self.last().split_once('.').and_then(|(_, row)| row.parse().ok())
+    }
+
+    /// The job's own id, in the workflow that it is part of.
+    pub fn id(&self) -> Option<JobId> {
+        self.last().split('.').next().and_then(|id| id.parse().ok())
+    }
+
+    fn last(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
     }
 }
 

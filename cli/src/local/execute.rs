@@ -16,16 +16,16 @@ use runner::{
     },
     process::sandbox::Sandbox,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     evaluation::{Evaluation, Outcomes},
     event::Event,
     ids::{JobId, JobKey, Sha},
-    plan::{PlannedJob, github_context},
+    plan::{PlannedJob, dispatch_inputs, github_context},
     protocol::{CheckoutSpec, JobResult, JobSpec},
-    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobView, Snapshot, advance, need_results},
-    syntax::Workflow,
+    run::{Conclusion, Decision, Group, JobContext, JobEvent, JobLife, JobView, Snapshot, advance, job_context},
+    syntax::{Called, Workflow},
 };
 
 use super::print::Printer;
@@ -38,6 +38,13 @@ pub(super) struct Surroundings {
     pub(super) onnxruntime: Option<PathBuf>,
     /// For everything that is thrown away afterwards.
     pub(super) scratch: PathBuf,
+}
+
+/// A workflow and those that it calls.
+#[derive(Clone, Copy)]
+pub(super) struct Script<'a> {
+    pub(super) workflow: &'a Workflow,
+    pub(super) called: &'a Called,
 }
 
 /// Which files the jobs see.
@@ -78,9 +85,9 @@ struct Row {
     summary: Option<String>,
 }
 
-/// Runs a workflow to its end. `only` leaves out the jobs that the named one does not need.
+/// Runs a workflow to its end, with those that it calls. `only` leaves out the jobs that the named one does not need.
 pub(super) async fn execute(
-    workflow: &Workflow,
+    Script { workflow, called }: Script<'_>,
     event: &Event,
     subject: &Subject,
     around: &Surroundings,
@@ -91,11 +98,11 @@ pub(super) async fn execute(
     let contexts = IndexMap::from([
         ("github".to_owned(), github_context(event, workflow, 1, 1)),
         ("vars".to_owned(), json!({})),
-        ("inputs".to_owned(), json!({})),
+        ("inputs".to_owned(), dispatch_inputs(workflow, event)),
     ]);
     let wanted = wanted(workflow, only)?;
-    let mut groups: IndexMap<JobId, Group> =
-        workflow.jobs.keys().filter(|id| wanted.contains(*id)).map(|id| (id.clone(), Group::Waiting)).collect();
+    let chosen = workflow.jobs.keys().filter(|id| wanted.contains(*id));
+    let mut groups: IndexMap<JobKey, Group> = chosen.map(|id| (JobKey::new(id, None), Group::Waiting)).collect();
     let mut rows: Vec<Row> = Vec::new();
     let mut evaluations = Vec::new();
     let mut skipped = Vec::new();
@@ -104,22 +111,29 @@ pub(super) async fn execute(
         let cancelled = cancel.is_cancelled().then_some("interrupted");
         let views: Vec<JobView<'_>> =
             rows.iter().map(|row| JobView { planned: &row.planned, life: &row.life, outputs: &row.outputs }).collect();
-        let snapshot = Snapshot { workflow, contexts: &contexts, groups: &groups, jobs: &views, cancel: cancelled };
+        let snapshot =
+            Snapshot { workflow, called, contexts: &contexts, groups: &groups, jobs: &views, cancel: cancelled };
         // One decision at a time: each changes what the next is made from.
         let decision = advance(&snapshot).into_iter().next().context("the workflow can go no further")?;
-        let needs = match &decision {
+        let offered = match &decision {
             Decision::Offer(key) => {
-                let id = &rows.iter().find(|row| row.planned.key == *key).context("no such job")?.planned.id;
-                needs_context(&snapshot, workflow, id)
+                let planned = &rows.iter().find(|row| row.planned.key == *key).context("no such job")?.planned;
+                let found = job_context(&snapshot, planned, &BTreeMap::new());
+                Some(spec(found.context("a planned job is in its workflow")?, event, subject, planned))
             }
-            _ => json!({}),
+            Decision::Skip { .. }
+            | Decision::Invalid { .. }
+            | Decision::Expand { .. }
+            | Decision::Call { .. }
+            | Decision::Cancel { .. }
+            | Decision::Conclude(_) => None,
         };
         let now = Timestamp::now();
         match decision {
             Decision::Skip { job, name } => {
                 printer.lock().expect("printing does not panic").skipped(&name);
                 skipped.push(EndedJob {
-                    key: JobKey::new(&job, None),
+                    key: job.clone(),
                     name: name.clone(),
                     conclusion: Conclusion::Skipped,
                     summary: None,
@@ -140,13 +154,17 @@ pub(super) async fn execute(
                 }));
                 groups.insert(job, Group::Expanded { rows: count });
             }
+            Decision::Call { job, rows, inside } => {
+                groups.insert(job, Group::Called { rows });
+                groups.extend(inside.into_iter().map(|group| (group, Group::Waiting)));
+            }
             Decision::Cancel { key, reason } => {
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
                 row.life = row.life.clone().apply(JobEvent::CancelAsked(reason), now)?;
             }
             Decision::Offer(key) => {
                 let index = rows.iter().position(|row| row.planned.key == key).context("no such job")?;
-                let spec = spec(workflow, event, subject, &contexts, &rows[index].planned, needs)?;
+                let spec = offered.context("an offered job has its contexts")?;
                 let result = run_job(&spec, subject, around, &directory, printer, cancel).await?;
                 let blobs = LocalHost::new(
                     subject.source.clone(),
@@ -210,47 +228,25 @@ fn wanted(workflow: &Workflow, only: Option<&JobId>) -> anyhow::Result<Vec<JobId
     Ok(wanted)
 }
 
-fn needs_context(snapshot: &Snapshot<'_>, workflow: &Workflow, job: &JobId) -> Value {
-    let results = need_results(snapshot, job).unwrap_or_default();
-    let direct = workflow.jobs.get(job).into_iter().flat_map(|job| &job.needs);
-    let entry = |id: &JobId| {
-        let result = results.get(id)?;
-        Some((id.to_string(), json!({ "result": result.result, "outputs": result.outputs })))
-    };
-    Value::Object(direct.filter_map(|need| entry(&need.value)).collect())
-}
-
-fn spec(
-    workflow: &Workflow,
-    event: &Event,
-    subject: &Subject,
-    contexts: &IndexMap<String, Value>,
-    planned: &PlannedJob,
-    needs: Value,
-) -> anyhow::Result<JobSpec> {
-    let object = |entries: &IndexMap<String, Value>| Value::Object(entries.clone().into_iter().collect());
-    let mut contexts = contexts.clone();
-    contexts.insert("needs".to_owned(), needs);
-    contexts.insert("matrix".to_owned(), object(&planned.matrix));
-    contexts.insert("strategy".to_owned(), object(&planned.strategy));
-    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(workflow);
-    Ok(JobSpec {
+fn spec(found: JobContext<'_>, event: &Event, subject: &Subject, planned: &PlannedJob) -> JobSpec {
+    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(found.workflow);
+    JobSpec {
         repo: event.repo.clone(),
         run_number: 1,
         attempt: 1,
         key: planned.key.clone(),
         name: planned.name.clone(),
         checkout: CheckoutSpec { url: String::new(), sha: subject.sha.clone(), git_ref: None, token: None },
-        job: workflow.jobs.get(&planned.id).context("a planned job is in its workflow")?.clone(),
+        job: found.job.clone(),
         workflow_env,
         workflow_defaults,
-        contexts,
-        secrets: BTreeMap::new(),
+        contexts: found.contexts,
+        secrets: found.secrets,
         timeout_minutes: planned.timeout_minutes,
-        workflow_file: workflow.file.clone(),
+        workflow_file: found.workflow.file.clone(),
         trusted: true,
         baseline: None,
-    })
+    }
 }
 
 async fn run_job(

@@ -21,11 +21,11 @@ use workflows::{
     plan::{Selection, preview, select},
     report,
     run::Conclusion,
-    syntax::{self, Paint, Severity, Workflow},
+    syntax::{self, Called, Paint, Severity, Workflow},
 };
 
 use self::{
-    execute::{Measured, Outcome, Subject, Surroundings, execute},
+    execute::{Measured, Outcome, Script, Subject, Surroundings, execute},
     print::Printer,
     tree::WorkTree,
 };
@@ -59,6 +59,8 @@ pub struct Args {
 struct Chosen {
     file: String,
     workflow: Workflow,
+    /// Those that it calls.
+    called: Called,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
@@ -67,7 +69,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let event = event(&args.event, &tree, base.as_ref())?;
     let Some(chosen) = choose(&args, &tree, &event)? else { return Ok(Exit::No) };
     if args.dry_run {
-        let plans: Vec<_> = chosen.iter().map(|chosen| preview(&chosen.workflow, &event, None)).collect();
+        let plans: Vec<_> =
+            chosen.iter().map(|chosen| preview(&chosen.workflow, &chosen.called, &event, None)).collect();
         match args.json {
             true => ui::say(serde_json::to_string_pretty(&json!({ "plans": plans }))?),
             false => plans.iter().for_each(print::plan),
@@ -91,7 +94,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     for chosen in &chosen {
         let job = args.job.as_ref();
         let here = Subject { side: "head", source: Source::WorkingTree(tree.root.clone()), sha: tree.head.clone() };
-        let head = execute(&chosen.workflow, &event, &here, &around, job, &printer, &cancel).await?;
+        let script = Script { workflow: &chosen.workflow, called: &chosen.called };
+        let head = execute(script, &event, &here, &around, job, &printer, &cancel).await?;
         let verdict = match head.evaluations.is_empty() || cancel.is_cancelled() {
             true => None,
             false => judge(&tree, chosen, &event, base.as_ref(), &head, &around, job, &printer, &cancel).await?,
@@ -143,11 +147,17 @@ fn choose(args: &Args, tree: &WorkTree, event: &Event) -> anyhow::Result<Option<
             valid = false;
         }
         let Some(workflow) = workflow else { continue };
+        let here = |path: &str| std::fs::read_to_string(tree.root.join(crate::plan::file_of(path))).ok();
+        let (called, problems) = crate::plan::called(&workflow, here);
+        for diagnostic in &problems {
+            eprintln!("{}", syntax::to_text(diagnostic, if diagnostic.file == file { &text } else { "" }, &paint));
+            valid = false;
+        }
         match select(&workflow, event, None) {
-            Selection::Runs => chosen.push(Chosen { file, workflow }),
+            Selection::Runs => chosen.push(Chosen { file, workflow, called }),
             // Whoever names a file wants it run.
             Selection::NotSubscribed | Selection::Filtered(_) if args.workflow.is_some() => {
-                chosen.push(Chosen { file, workflow });
+                chosen.push(Chosen { file, workflow, called });
             }
             Selection::NotSubscribed => reasons.push(format!("{file}: not started by {}", event.kind.name())),
             Selection::Filtered(reason) => reasons.push(format!("{file}: {reason}")),
@@ -229,9 +239,12 @@ async fn judge(
         (Some(sha), Some(workflow)) => {
             say("");
             say(&ui::paint(ui::Style::Bold, &format!("The base, {}", sha.short())));
+            let at_base = |path: &str| tree.file_at(sha, crate::plan::file_of(path)).ok().flatten();
+            let (called, _) = crate::plan::called(workflow, at_base);
             let subject = Subject { side: "base", source: Source::Repository(tree.root.clone()), sha: sha.clone() };
             printer.lock().expect("printing does not panic").quiet = true;
-            let outcome = execute(workflow, event, &subject, around, job, printer, cancel).await?;
+            let outcome =
+                execute(Script { workflow, called: &called }, event, &subject, around, job, printer, cancel).await?;
             printer.lock().expect("printing does not panic").quiet = false;
             if !outcome.conclusion.passes() {
                 context.notes.push(format!(

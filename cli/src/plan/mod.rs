@@ -2,12 +2,15 @@
 
 mod event;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use workflows::{
     plan,
-    syntax::{self, Diagnostic, Paint, Workflow},
+    syntax::{self, Called, Diagnostic, Paint, Workflow, check_calls, gather_called},
 };
 
 use crate::{exit::Exit, ui};
@@ -38,9 +41,39 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     let changed = if args.changed.is_empty() { changed } else { Some(args.changed.clone()) };
-    let preview = plan::preview(&workflow, &event, changed.as_deref());
+    let root = repository_of(&args.workflow);
+    let (called, problems) = called(&workflow, |path| std::fs::read_to_string(root.join(file_of(path))).ok());
+    if !problems.is_empty() {
+        problems.iter().for_each(|each| eprintln!("{}", syntax::to_text(each, "", &Paint::PLAIN)));
+        return Ok(Exit::No);
+    }
+    let preview = plan::preview(&workflow, &called, &event, changed.as_deref());
     ui::say(serde_json::to_string_pretty(&preview).context("a plan is JSON")?);
     Ok(Exit::Yes)
+}
+
+/// The workflows that one calls, as `read` has their texts, and the errors in them and in the calls.
+pub fn called(workflow: &Workflow, read: impl Fn(&str) -> Option<String>) -> (Called, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let called = gather_called(workflow, |path| {
+        let (workflow, found) = syntax::parse(file_of(path), &read(path)?);
+        problems.extend(found);
+        workflow.map(Arc::new)
+    });
+    problems.extend(check_calls(workflow, &|path| called.get(path).map(|called| &**called)));
+    problems.retain(Diagnostic::is_error);
+    (called, problems)
+}
+
+/// The file in the repository that a local `uses` names.
+pub fn file_of(uses: &str) -> &str {
+    uses.trim_start_matches("./")
+}
+
+/// The root of the repository that a workflow file is part of: what lies above `.assay`.
+pub fn repository_of(path: &Path) -> PathBuf {
+    let above = path.ancestors().find(|folder| folder.ends_with(".assay") || folder.ends_with(".github"));
+    above.and_then(Path::parent).unwrap_or_else(|| path.parent().unwrap_or(Path::new(""))).to_path_buf()
 }
 
 /// A workflow without errors; none where it has some, which are then on standard error.

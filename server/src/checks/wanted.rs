@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use workflows::{
-    ids::JobKey,
     protocol::{Annotation, AnnotationLevel, JobResult, StepState},
     run::{Conclusion, Group, JobState},
 };
@@ -40,7 +39,7 @@ async fn of_run(app: &App, run: &Run) -> anyhow::Result<Vec<CheckRun>> {
     let mut checks: Vec<CheckRun> = jobs.iter().map(|job| of_job(app, run, &job.record)).collect();
     for (id, group) in &run.groups {
         let (name, at, conclusion, title, annotations) = match group {
-            Group::Waiting | Group::Expanded { .. } => continue,
+            Group::Waiting | Group::Expanded { .. } | Group::Called { .. } => continue,
             Group::Skipped { name, at } => (name.clone(), *at, Conclusion::Skipped, "Skipped".to_owned(), vec![]),
             Group::Invalid { diagnostic, at } => {
                 let annotation = Annotation {
@@ -55,7 +54,7 @@ async fn of_run(app: &App, run: &Run) -> anyhow::Result<Vec<CheckRun>> {
             }
         };
         let state = CheckState::Completed { started_at: at, completed_at: at, conclusion };
-        let id = JobRef { repo: run.repo.clone(), run: run.number, attempt: run.attempt, key: JobKey::new(id, None) };
+        let id = JobRef { repo: run.repo.clone(), run: run.number, attempt: run.attempt, key: id.clone() };
         checks.push(CheckRun {
             repo: run.repo.clone(),
             head: run.head.clone(),

@@ -1,13 +1,11 @@
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
 use anyhow::Context;
-use indexmap::IndexMap;
 use jiff::SignedDuration;
 use rand::RngExt;
-use serde_json::Value;
 use workflows::{
     protocol::{Claim, ClaimRequest, JobSpec, Lease},
-    run::{Conclusion, JobEvent, JobState},
+    run::{JobEvent, JobState, job_context},
 };
 
 use crate::{
@@ -97,22 +95,19 @@ async fn take(app: &App, request: &ClaimRequest, queued: &Stored<Queued>) -> any
 
 /// Everything that the runner needs to know of the job.
 async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
-    let workflow = runs::workflow(app, run).await?;
-    let written = workflow.jobs.get(&job.planned.id).context("the job is not in its workflow")?.clone();
-    let mut contexts = runs::contexts(app, run, &workflow).await?;
-    let mut needs = IndexMap::new();
-    if !written.needs.is_empty() {
-        let draft = runs::load(app, run.clone()).await?;
-        for (need, result) in draft.direct_needs(&workflow, &contexts, &job.planned.id) {
-            let word = result_word(result.result);
-            needs.insert(need.to_string(), serde_json::json!({ "result": word, "outputs": result.outputs }));
-        }
-    }
-    let object = |entries: &IndexMap<String, Value>| entries.clone().into_iter().collect::<serde_json::Map<_, _>>();
-    contexts.insert("needs".to_owned(), Value::Object(needs.into_iter().collect()));
-    contexts.insert("matrix".to_owned(), Value::Object(object(&job.planned.matrix)));
-    contexts.insert("strategy".to_owned(), Value::Object(object(&job.planned.strategy)));
-    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(&workflow);
+    let workflows = runs::workflows(app, run).await?;
+    let known = runs::contexts(app, run, &workflows.own).await?;
+    let draft = runs::load(app, run.clone()).await?;
+    // The server keeps no secrets yet.
+    let secrets = BTreeMap::new();
+    let (written, contexts, secrets, layers, file) = draft
+        .with_snapshot(&workflows, &known, |snapshot| {
+            let found = job_context(snapshot, &job.planned, &secrets)?;
+            let layers = JobSpec::workflow_layers(found.workflow);
+            Some((found.job.clone(), found.contexts, found.secrets, layers, found.workflow.file.clone()))
+        })
+        .context("the job is not in its workflow")?;
+    let (workflow_env, workflow_defaults) = layers;
     let repo = app.store.get::<Repo>(&keys::repo(&run.repo)).await?.context("the job's repository is missing")?;
     Ok(JobSpec {
         repo: run.repo.clone(),
@@ -125,20 +120,10 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
         workflow_env,
         workflow_defaults,
         contexts,
-        secrets: std::collections::BTreeMap::new(),
+        secrets,
         timeout_minutes: job.planned.timeout_minutes,
-        workflow_file: run.workflow_file.clone(),
+        workflow_file: file,
         trusted: run.event.kind.is_trusted(),
         baseline: None,
     })
-}
-
-/// `needs.<id>.result` knows four words.
-fn result_word(conclusion: Conclusion) -> &'static str {
-    match conclusion {
-        Conclusion::Success | Conclusion::Neutral => "success",
-        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
-        Conclusion::Cancelled => "cancelled",
-        Conclusion::Skipped => "skipped",
-    }
 }

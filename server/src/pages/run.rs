@@ -131,11 +131,11 @@ async fn job_views(app: &App, run: &Run, jobs: &[Job]) -> Result<Vec<JobView>, A
     let mut views = Vec::new();
     for (id, group) in &run.groups {
         let before = views.len();
-        for job in jobs.iter().filter(|job| job.planned.id == *id) {
+        for job in jobs.iter().filter(|job| job.planned.key.group() == *id) {
             views.push(job_view(app, job).await?);
         }
         let (status, name, summary) = match group {
-            Group::Expanded { .. } => continue,
+            Group::Expanded { .. } | Group::Called { .. } => continue,
             Group::Waiting => (Status::Waiting, id.to_string(), Some("waits for the jobs that it needs".to_owned())),
             Group::Skipped { name, .. } => (Status::Finished(workflows::run::Conclusion::Skipped), name.clone(), None),
             Group::Invalid { diagnostic, .. } => {
@@ -144,7 +144,7 @@ async fn job_views(app: &App, run: &Run, jobs: &[Job]) -> Result<Vec<JobView>, A
             }
         };
         if views.len() == before {
-            views.push(placeholder(JobKey::new(id, None), name, status, summary));
+            views.push(placeholder(id.clone(), name, status, summary));
         }
     }
     Ok(views)

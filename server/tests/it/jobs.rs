@@ -193,3 +193,67 @@ async fn the_run_list_is_narrowed_and_paged() {
     assert_eq!(numbers("conclusion=success").await, (vec![1], None));
     assert_eq!(numbers("conclusion=failure&branch=main").await, (vec![], None));
 }
+
+const CALLED: &str = "on:
+  workflow_call:
+    inputs: { model: { type: string } }
+    outputs: { digest: { value: '${{ jobs.build.outputs.digest }}' } }
+env: { LAYER: called }
+jobs:
+  build:
+    name: build ${{ inputs.model }}
+    runs-on: linux
+    outputs: { digest: x }
+    steps: [{ run: make }]
+";
+
+#[tokio::test]
+async fn a_workflow_is_called_and_its_outputs_reach_what_needs_the_call() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let caller = "on: push
+jobs:
+  call:
+    strategy: { matrix: { model: [a, b] } }
+    uses: ./.assay/workflows/called.yml
+    with: { model: '${{ matrix.model }}' }
+  use: { runs-on: linux, needs: call, steps: [{ run: use }] }
+  never: { uses: ./.assay/workflows/called.yml, if: github.ref == 'no' }
+";
+    let files = [(".assay/workflows/called.yml", CALLED), (".assay/workflows/ci.yml", caller)];
+    let sha = world.git.commit("main", &files);
+    world.push("main", None, &sha).await;
+    for (key, name) in [("call.0/build", "call (a) / build a"), ("call.1/build", "call (b) / build b")] {
+        let claim = runner.claim().await;
+        assert_eq!((claim.job.key.as_str(), claim.job.name.as_str()), (key, name));
+        assert_eq!(claim.job.workflow_file, ".assay/workflows/called.yml");
+        assert_eq!(claim.job.workflow_env["LAYER"], "called");
+        let mut built = result(Conclusion::Success);
+        built.outputs.insert("digest".into(), key.into());
+        runner.finish(&claim, built).await;
+    }
+    let after = runner.claim().await;
+    assert_eq!(after.job.key.as_str(), "use");
+    let needs = serde_json::to_value(&after.job.contexts["needs"]).unwrap();
+    assert_eq!(needs, json!({"call": {"result": "success", "outputs": {"digest": "call.1/build"}}}));
+    runner.finish(&after, result(Conclusion::Success)).await;
+    let run = world.run_concluded(1).await;
+    assert_eq!((&run["conclusion"], &run["skipped"]), (&json!("success"), &json!(["never"])), "{run:#}");
+
+    assert_eq!(world.post("runs/1/rerun").await, StatusCode::ACCEPTED);
+    for key in ["call.0/build", "call.1/build", "use"] {
+        assert_eq!(runner.run_one(Conclusion::Success).await.job.key.as_str(), key);
+    }
+    assert_eq!(world.run_concluded(1).await["attempt"], 2);
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_made_is_said_where_it_stands() {
+    let world = World::new().await;
+    world.push_main("on: push\njobs:\n  call:\n    uses: ./.assay/workflows/nowhere.yml\n").await;
+    world.run_exists(1).await;
+    let run = world.run_concluded(1).await;
+    assert_eq!(run["conclusion"], "failure");
+    assert_eq!(run["problems"][0]["message"], "there is no workflow `./.assay/workflows/nowhere.yml`", "{run:#}");
+    assert_eq!(run["problems"][0]["line"], 4);
+}

@@ -1,8 +1,12 @@
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::NeedResult;
 use crate::{
     event::{Event, EventKind, short_ref},
-    syntax::Workflow,
+    ids::JobId,
+    run::Conclusion,
+    syntax::{Job, Workflow},
 };
 
 /// The `github` context of an event.
@@ -62,4 +66,25 @@ fn payload(event: &Event) -> Value {
         entries.entry("inputs").or_insert_with(|| Value::Object(inputs.clone()));
     }
     payload
+}
+
+/// The `needs` context: how the jobs that one needs directly have ended.
+pub fn needs_context(job: &Job, results: &IndexMap<JobId, NeedResult>) -> Value {
+    let direct = job.needs.iter().filter_map(|need| {
+        let result = results.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(need.value.as_str()))?.1;
+        Some((need.value.as_str().to_owned(), result_value(result)))
+    });
+    Value::Object(direct.collect())
+}
+
+/// `result` and `outputs` of a job, as `needs` and `jobs` show them.
+pub(super) fn result_value(need: &NeedResult) -> Value {
+    // `result` knows four words.
+    let result = match need.result {
+        Conclusion::Success | Conclusion::Neutral => "success",
+        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
+        Conclusion::Cancelled => "cancelled",
+        Conclusion::Skipped => "skipped",
+    };
+    json!({ "result": result, "outputs": need.outputs })
 }

@@ -1,13 +1,13 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Expansion, NeedResult, PlannedJob};
+use super::{Expansion, NeedResult, PlannedCall, PlannedJob, needs_context};
 use crate::{
     expr::{self, Datum, Environment, Status},
     ids::{JobId, JobKey},
     matrix,
     run::Conclusion,
-    syntax::{Diagnostic, Job, Located, Matrix, Place, RunsOn, Severity, Template, Workflow},
+    syntax::{Diagnostic, Job, JobBody, Located, Matrix, Place, RunsOn, Severity, Template, Workflow},
 };
 
 /// GitHub's time limit of a job, in minutes.
@@ -50,7 +50,7 @@ impl Expander<'_> {
         for name in ["github", "vars", "inputs", "assay"] {
             environment.contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
         }
-        environment.contexts.insert("needs".to_owned(), self.needs_context(needs));
+        environment.contexts.insert("needs".to_owned(), needs_context(self.job, needs));
         let condition = self.job.condition.as_ref();
         let runs = expr::condition(condition.map(|text| text.value.as_str()), &environment)
             .map_err(|error| self.failed(condition.map_or(self.job.at, |text| text.at), &error.message))?;
@@ -74,7 +74,7 @@ impl Expander<'_> {
             None => vec![(None, matrix::Row::new())],
             Some(rows) => rows.into_iter().enumerate().map(|(index, row)| (Some(index), row)).collect(),
         };
-        let mut jobs = Vec::with_capacity(rows.len());
+        let (mut jobs, mut calls) = (Vec::new(), Vec::new());
         for (index, row) in rows {
             let mut strategy = IndexMap::new();
             strategy.insert("fail-fast".to_owned(), Value::Bool(fail_fast));
@@ -84,9 +84,27 @@ impl Expander<'_> {
             strategy.insert("max-parallel".to_owned(), parallel);
             environment.contexts.insert("matrix".to_owned(), object(&row));
             environment.contexts.insert("strategy".to_owned(), object(&strategy));
-            jobs.push(self.planned(index, row, strategy, &environment)?);
+            match &self.job.body {
+                JobBody::Steps(_) => jobs.push(self.planned(index, row, strategy, &environment)?),
+                JobBody::Call { uses, with, .. } => {
+                    let given = with
+                        .iter()
+                        .map(|(name, value)| Ok((name.clone(), self.resolved(&value.value, value.at, &environment)?)));
+                    calls.push(PlannedCall {
+                        key: JobKey::new(self.id, index),
+                        uses: uses.value.clone(),
+                        name: self.name(&row, &environment)?,
+                        with: given.collect::<Result<_, Box<Diagnostic>>>()?,
+                        matrix: row,
+                        strategy,
+                    });
+                }
+            }
         }
-        Ok(Expansion::Jobs(jobs))
+        Ok(match &self.job.body {
+            JobBody::Steps(_) => Expansion::Jobs(jobs),
+            JobBody::Call { .. } => Expansion::Calls(calls),
+        })
     }
 
     fn planned(
@@ -116,6 +134,8 @@ impl Expander<'_> {
             strategy,
             runs_on,
             gpus,
+            gpu_memory_bytes: self.job.runs_on.gpu_memory_bytes,
+            gpu_name: self.job.runs_on.gpu_name.clone(),
             timeout_minutes,
             continue_on_error: self.boolean(self.job.continue_on_error.as_ref(), false, environment)?,
         })
@@ -218,15 +238,6 @@ impl Expander<'_> {
         Ok((labels, gpus))
     }
 
-    fn needs_context(&self, needs: &IndexMap<JobId, NeedResult>) -> Value {
-        let direct = self.job.needs.iter().filter_map(|need| {
-            let result = needs.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(need.value.as_str()))?.1;
-            let result = json!({ "result": result_name(result.result), "outputs": result.outputs });
-            Some((need.value.as_str().to_owned(), result))
-        });
-        Value::Object(direct.collect())
-    }
-
     fn value(&self, template: &Template, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
         expr::template_value(&template.value, environment).map_err(|error| self.failed(template.at, &error.message))
     }
@@ -291,16 +302,6 @@ fn status(needs: &IndexMap<JobId, NeedResult>, cancelled: bool) -> Status {
         }
     }
     status
-}
-
-/// `needs.<id>.result` knows four words.
-fn result_name(conclusion: Conclusion) -> &'static str {
-    match conclusion {
-        Conclusion::Success | Conclusion::Neutral => "success",
-        Conclusion::Failure | Conclusion::TimedOut | Conclusion::ActionRequired => "failure",
-        Conclusion::Cancelled => "cancelled",
-        Conclusion::Skipped => "skipped",
-    }
 }
 
 fn object(map: &IndexMap<String, Value>) -> Value {

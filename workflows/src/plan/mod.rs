@@ -1,6 +1,7 @@
 //! From a workflow and an event to jobs: does it run, and what are the jobs of each `jobs.<id>` once
 //! its needs are known.
 
+mod call;
 mod context;
 mod expand;
 mod preview;
@@ -19,7 +20,8 @@ use crate::{
     syntax::Diagnostic,
 };
 
-pub use context::github_context;
+pub use call::{PlannedCall, call_inputs, call_outputs};
+pub use context::{github_context, needs_context};
 pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
 pub use preview::{Later, Preview, Skip, dispatch_inputs, preview};
 pub use select::{Selection, select};
@@ -43,6 +45,12 @@ pub struct PlannedJob {
     pub runs_on: Vec<String>,
     #[serde(default)]
     pub gpus: u32,
+    /// That each of these GPUs must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
+    /// Part of each of these GPUs' name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_name: Option<String>,
     pub timeout_minutes: f64,
     #[serde(default)]
     pub continue_on_error: bool,
@@ -56,6 +64,8 @@ pub enum Expansion {
         name: String,
     },
     Jobs(Vec<PlannedJob>),
+    /// The job calls a workflow, once for each row.
+    Calls(Vec<PlannedCall>),
     /// An expression in it fails: the job fails with this, at its place.
     Invalid(Box<Diagnostic>),
 }

@@ -2,12 +2,12 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Expansion, NeedResult, PlannedJob, Selection, expand, github_context, select};
+use super::{Expansion, NeedResult, PlannedJob, Selection, call_inputs, expand, github_context, select};
 use crate::{
     event::{Event, EventKind},
-    ids::JobId,
+    ids::{JobId, JobKey},
     run::Conclusion,
-    syntax::{InputKind, Workflow},
+    syntax::{Called, InputKind, MAX_CALL_DEPTH, Workflow},
 };
 
 /// What a run would be, as far as can be said before it runs: needs are taken to succeed.
@@ -31,7 +31,8 @@ pub struct Preview {
 /// A job whose condition is false.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skip {
-    pub id: JobId,
+    /// With the jobs before it that call workflows: `call/test`.
+    pub id: JobKey,
     pub name: String,
     pub needs: Vec<JobId>,
 }
@@ -39,13 +40,13 @@ pub struct Skip {
 /// A job that cannot be expanded before its needs have run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Later {
-    pub id: JobId,
+    pub id: JobKey,
     pub needs: Vec<JobId>,
     pub reason: String,
 }
 
-/// Plans a whole workflow for an event.
-pub fn preview(workflow: &Workflow, event: &Event, changed: Option<&[String]>) -> Preview {
+/// Plans a whole workflow for an event, with the workflows that it calls.
+pub fn preview(workflow: &Workflow, called: &Called, event: &Event, changed: Option<&[String]>) -> Preview {
     let mut preview = Preview {
         workflow: workflow.display_name().to_owned(),
         file: workflow.file.clone(),
@@ -77,30 +78,68 @@ pub fn preview(workflow: &Workflow, event: &Event, changed: Option<&[String]>) -
         let environment = crate::expr::Environment { contexts: contexts.clone(), ..Default::default() };
         preview.run_name = crate::expr::interpolate(&name.value, &environment).ok();
     }
-    let mut results: IndexMap<JobId, NeedResult> = IndexMap::new();
-    for id in in_order(workflow) {
-        let Some(job) = workflow.jobs.get(&id) else { continue };
-        let needs: Vec<JobId> = job.needs.iter().map(|need| need.value.clone()).collect();
-        let ancestors = ancestors(workflow, &id);
-        let known = results.iter().filter(|(other, _)| ancestors.contains(other));
-        let known = known.map(|(id, result)| (id.clone(), result.clone())).collect();
-        let result = match expand(workflow, &id, &contexts, &known, false) {
-            Expansion::Jobs(jobs) => {
-                preview.jobs.extend(jobs);
-                Conclusion::Success
-            }
-            Expansion::Skipped { name } => {
-                preview.skipped.push(Skip { id: id.clone(), name, needs });
-                Conclusion::Skipped
-            }
-            Expansion::Invalid(diagnostic) => {
-                preview.later.push(Later { id: id.clone(), needs, reason: diagnostic.message });
-                Conclusion::Success
-            }
-        };
-        results.insert(id, NeedResult { result, outputs: IndexMap::new() });
-    }
+    preview.plan(workflow, called, &contexts, &[]);
     preview
+}
+
+/// A call that leads to a workflow: its key and its display name.
+type Caller = (JobKey, String);
+
+impl Preview {
+    fn plan(&mut self, workflow: &Workflow, called: &Called, contexts: &IndexMap<String, Value>, callers: &[Caller]) {
+        let full = |key: JobKey| callers.last().map_or(key.clone(), |(caller, _)| caller.within(&key));
+        let titled = |name: String| callers.last().map_or(name.clone(), |(_, caller)| format!("{caller} / {name}"));
+        let mut results: IndexMap<JobId, NeedResult> = IndexMap::new();
+        for id in in_order(workflow) {
+            let Some(job) = workflow.jobs.get(&id) else { continue };
+            let needs: Vec<JobId> = job.needs.iter().map(|need| need.value.clone()).collect();
+            let ancestors = ancestors(workflow, &id);
+            let known = results.iter().filter(|(other, _)| ancestors.contains(other));
+            let known = known.map(|(id, result)| (id.clone(), result.clone())).collect();
+            let key = full(JobKey::new(&id, None));
+            let later = |reason: String| Later { id: key.clone(), needs: needs.clone(), reason };
+            let result = match expand(workflow, &id, contexts, &known, false) {
+                Expansion::Jobs(jobs) => {
+                    self.jobs.extend(jobs.into_iter().map(|job| PlannedJob {
+                        key: full(job.key),
+                        name: titled(job.name),
+                        ..job
+                    }));
+                    Conclusion::Success
+                }
+                Expansion::Calls(calls) => {
+                    for call in calls {
+                        let inner = called.get(&call.uses).filter(|_| callers.len() < MAX_CALL_DEPTH);
+                        let takes = inner.and_then(|inner| Some((inner, inner.on.workflow_call.as_ref()?)));
+                        let Some((inner, takes)) = takes else {
+                            self.later.push(later(format!("`{}` is not at hand", call.uses)));
+                            continue;
+                        };
+                        match call_inputs(takes, &call.with, contexts) {
+                            Ok(inputs) => {
+                                let mut contexts = contexts.clone();
+                                contexts.insert("inputs".to_owned(), inputs);
+                                let mut callers = callers.to_vec();
+                                callers.push((full(call.key), titled(call.name)));
+                                self.plan(inner, called, &contexts, &callers);
+                            }
+                            Err(reason) => self.later.push(later(reason)),
+                        }
+                    }
+                    Conclusion::Success
+                }
+                Expansion::Skipped { name } => {
+                    self.skipped.push(Skip { id: key, name: titled(name), needs });
+                    Conclusion::Skipped
+                }
+                Expansion::Invalid(diagnostic) => {
+                    self.later.push(later(diagnostic.message));
+                    Conclusion::Success
+                }
+            };
+            results.insert(id, NeedResult { result, outputs: IndexMap::new() });
+        }
+    }
 }
 
 /// The `inputs` context of a dispatch: what was given, and defaults for the rest.

@@ -98,6 +98,7 @@ fn expand_in(text: &str, job: &str, needs: &[(&str, Conclusion, Value)], cancell
 fn names(expansion: Expansion) -> Vec<String> {
     match expansion {
         Expansion::Jobs(jobs) => jobs.into_iter().map(|job| format!("{} {}", job.key, job.name)).collect(),
+        Expansion::Calls(calls) => calls.into_iter().map(|call| format!("{} {}", call.key, call.name)).collect(),
         Expansion::Skipped { name } => vec![format!("skipped {name}")],
         Expansion::Invalid(diagnostic) => {
             vec![format!("{}:{} {}", diagnostic.line, diagnostic.column, diagnostic.message)]

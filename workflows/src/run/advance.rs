@@ -1,19 +1,24 @@
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Conclusion, JobLife, JobState, merge_outputs, roll_up};
+use super::{
+    Conclusion, JobLife, JobState,
+    scope::{Scope, Scopes},
+};
 use crate::{
-    ids::{JobId, JobKey},
-    plan::{Expansion, NeedResult, PlannedJob, expand},
-    syntax::{Diagnostic, Workflow},
+    ids::JobKey,
+    plan::{Expansion, PlannedCall, PlannedJob, call_inputs, expand, needs_context},
+    syntax::{Called, Diagnostic, Job, JobBody, Place, Severity, Workflow},
 };
 
 #[cfg(test)]
 mod tests;
 
-/// What has become of one `jobs.<id>`.
+/// What has become of one `jobs.<id>`, of the run's workflow or of one that it calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "group", rename_all = "snake_case")]
 pub enum Group {
@@ -31,7 +36,14 @@ pub enum Group {
     Expanded {
         rows: u32,
     },
+    /// It calls a workflow, once for each row: the groups within it stand behind it.
+    Called {
+        rows: u32,
+    },
 }
+
+/// How many groups a run may have with those of the workflows that it calls: its record is of bounded size.
+pub const MAX_GROUPS: usize = 256;
 
 /// One job as [`advance`] needs to see it.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +57,12 @@ pub struct JobView<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot<'a> {
     pub workflow: &'a Workflow,
+    /// Those that it calls, directly or through others.
+    pub called: &'a Called,
     /// `github`, `vars`, `inputs`.
     pub contexts: &'a IndexMap<String, Value>,
-    /// One for each job of the workflow.
-    pub groups: &'a IndexMap<JobId, Group>,
+    /// One for each job of the workflow, then those of the workflows that it calls, by key without a row.
+    pub groups: &'a IndexMap<JobKey, Group>,
     pub jobs: &'a [JobView<'a>],
     /// Why the run was cancelled; none where it was not.
     pub cancel: Option<&'a str>,
@@ -57,67 +71,152 @@ pub struct Snapshot<'a> {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    Skip { job: JobId, name: String },
-    Invalid { job: JobId, diagnostic: Box<Diagnostic> },
-    Expand { job: JobId, rows: Vec<PlannedJob> },
+    Skip {
+        job: JobKey,
+        name: String,
+    },
+    Invalid {
+        job: JobKey,
+        diagnostic: Box<Diagnostic>,
+    },
+    Expand {
+        job: JobKey,
+        rows: Vec<PlannedJob>,
+    },
+    /// The job calls a workflow so many times; `inside` are the groups that this makes, which wait.
+    Call {
+        job: JobKey,
+        rows: u32,
+        inside: Vec<JobKey>,
+    },
     Offer(JobKey),
-    Cancel { key: JobKey, reason: String },
+    Cancel {
+        key: JobKey,
+        reason: String,
+    },
     Conclude(Conclusion),
 }
 
 /// What is to be done next; empty while all that can be done is to wait. Asked again after each of
 /// its decisions was carried out, it reaches a conclusion once every job has ended.
 pub fn advance(snapshot: &Snapshot<'_>) -> Vec<Decision> {
+    let scopes = Scopes::new(snapshot);
     let mut decisions = Vec::new();
     for (job, group) in snapshot.groups {
         match group {
-            Group::Waiting => decisions.extend(snapshot.expand(job)),
-            Group::Expanded { .. } => snapshot.tend(job, &mut decisions),
-            Group::Skipped { .. } | Group::Invalid { .. } => {}
+            Group::Waiting => decisions.extend(scopes.expand(job)),
+            Group::Expanded { .. } => scopes.tend(job, &mut decisions),
+            Group::Skipped { .. } | Group::Invalid { .. } | Group::Called { .. } => {}
         }
     }
     if decisions.is_empty()
-        && let Some(conclusion) = snapshot.conclusion()
+        && let Some(conclusion) = scopes.conclusion()
     {
         decisions.push(Decision::Conclude(conclusion));
     }
     decisions
 }
 
-/// How the jobs that `job` needs, directly or through others, have ended; none while one has not.
-pub fn need_results(snapshot: &Snapshot<'_>, job: &JobId) -> Option<IndexMap<JobId, NeedResult>> {
-    let mut results = IndexMap::new();
-    let mut open: Vec<&JobId> = snapshot.workflow.jobs.get(job)?.needs.iter().map(|need| &need.value).collect();
-    while let Some(need) = open.pop() {
-        if results.contains_key(need) {
-            continue;
-        }
-        results.insert(need.clone(), snapshot.result(need)?);
-        open.extend(snapshot.workflow.jobs.get(need)?.needs.iter().map(|need| &need.value));
-    }
-    Some(results)
+/// What a runner must be told of a job beside the job itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobContext<'a> {
+    /// The workflow that the job stands in: the run's own, or one that it calls.
+    pub workflow: &'a Workflow,
+    pub job: &'a Job,
+    /// Those known before it starts: `github`, `vars`, `inputs`, `needs`, `matrix`, `strategy`.
+    pub contexts: IndexMap<String, Value>,
+    pub secrets: BTreeMap<String, String>,
 }
 
-impl<'a> Snapshot<'a> {
-    fn rows(&self, job: &'a JobId) -> impl Iterator<Item = &'a JobView<'a>> + use<'a> {
-        self.jobs.iter().filter(move |view| view.planned.id == *job)
-    }
+/// The contexts of a job that was planned, and those of `secrets`, the run's, that it may see; none where
+/// its workflow has no such job.
+pub fn job_context<'a>(
+    snapshot: &Snapshot<'a>,
+    planned: &PlannedJob,
+    secrets: &BTreeMap<String, String>,
+) -> Option<JobContext<'a>> {
+    let scopes = Scopes::new(snapshot);
+    let scope = scopes.of(&planned.key)?;
+    let job = scopes.job(&planned.key)?;
+    let object = |entries: &IndexMap<String, Value>| Value::Object(entries.clone().into_iter().collect());
+    let needs = scopes.need_results(&planned.key.group()).unwrap_or_default();
+    let mut contexts = scope.contexts.clone();
+    contexts.insert("needs".to_owned(), needs_context(job, &needs));
+    contexts.insert("matrix".to_owned(), object(&planned.matrix));
+    contexts.insert("strategy".to_owned(), object(&planned.strategy));
+    Some(JobContext { workflow: scope.workflow, job, contexts, secrets: scope.secrets(secrets) })
+}
 
-    fn expand(&self, job: &JobId) -> Option<Decision> {
-        let needs = need_results(self, job)?;
-        let job = job.clone();
-        Some(match expand(self.workflow, &job, self.contexts, &needs, self.cancel.is_some()) {
-            Expansion::Skipped { name } => Decision::Skip { job, name },
-            Expansion::Jobs(rows) => Decision::Expand { job, rows },
+impl<'a> Scopes<'a> {
+    fn expand(&self, group: &JobKey) -> Option<Decision> {
+        let scope = self.of(group).filter(|scope| !scope.held)?;
+        let needs = self.need_results(group)?;
+        let job = group.clone();
+        let cancelled = self.snapshot().cancel.is_some() || scope.stopped.is_some();
+        Some(match expand(scope.workflow, &group.id()?, &scope.contexts, &needs, cancelled) {
+            Expansion::Skipped { name } => Decision::Skip { job, name: scope.name(&name) },
+            Expansion::Jobs(rows) => {
+                let full =
+                    |row: PlannedJob| PlannedJob { key: scope.key(&row.key), name: scope.name(&row.name), ..row };
+                Decision::Expand { job, rows: rows.into_iter().map(full).collect() }
+            }
+            Expansion::Calls(calls) => match self.call(scope, &calls) {
+                Ok(inside) => Decision::Call { job, rows: calls.len() as u32, inside },
+                Err(message) => {
+                    let diagnostic = Box::new(self.call_failed(scope, group, message));
+                    Decision::Invalid { job, diagnostic }
+                }
+            },
             Expansion::Invalid(diagnostic) => Decision::Invalid { job, diagnostic },
         })
     }
 
+    /// The groups that calls make; the error is a sentence for people.
+    fn call(&self, scope: &Scope<'a>, calls: &[PlannedCall]) -> Result<Vec<JobKey>, String> {
+        let mut inside = Vec::new();
+        for call in calls {
+            let workflow = self.snapshot().called.get(&call.uses);
+            let workflow = workflow.ok_or_else(|| format!("there is no workflow `{}` to call", call.uses))?;
+            let takes = workflow.on.workflow_call.as_ref();
+            let takes = takes.ok_or_else(|| format!("`{}` has no `workflow_call` under `on`", call.uses))?;
+            call_inputs(takes, &call.with, &scope.contexts)?;
+            let key = scope.key(&call.key);
+            inside.extend(workflow.jobs.keys().map(|id| key.within(&JobKey::new(id, None))));
+        }
+        // A row's number follows.
+        if inside.iter().any(|key| key.as_str().len() + 6 > JobKey::MAX_BYTES) {
+            return Err("the ids of the jobs on the way to this one are too long together".to_owned());
+        }
+        if self.snapshot().groups.len() + inside.len() > MAX_GROUPS {
+            return Err(format!("with those of called workflows a run may have {MAX_GROUPS} jobs"));
+        }
+        Ok(inside)
+    }
+
+    fn call_failed(&self, scope: &Scope<'a>, group: &JobKey, message: String) -> Diagnostic {
+        let at = self.job(group).map_or(Place { line: 1, column: 1 }, |job| match &job.body {
+            JobBody::Call { uses, .. } => uses.at,
+            JobBody::Steps(_) => job.at,
+        });
+        Diagnostic {
+            file: scope.workflow.file.clone(),
+            line: at.line,
+            column: at.column,
+            length: 1,
+            severity: Severity::Error,
+            code: "workflow-call".to_owned(),
+            message,
+            help: None,
+        }
+    }
+
     /// Offers rows as far as `max-parallel` lets, and stops what `fail-fast` or a cancellation ends.
-    fn tend(&self, job: &'a JobId, decisions: &mut Vec<Decision>) {
-        let reason = |view: &JobView<'_>| match self.cancel {
+    fn tend(&self, job: &JobKey, decisions: &mut Vec<Decision>) {
+        let failed = self.failed_row(job).map(|name| format!("fail-fast: {name} failed"));
+        let stopped = self.of(job).and_then(|scope| scope.stopped.clone()).or(failed);
+        let reason = |view: &JobView<'_>| match self.snapshot().cancel {
             Some(reason) if !view.life.after_cancel => Some(reason.to_owned()),
-            Some(_) | None => self.failed_row(job).map(|name| format!("fail-fast: {name} failed")),
+            Some(_) | None => stopped.clone(),
         };
         let mut room = self.room(job);
         for view in self.rows(job) {
@@ -140,10 +239,10 @@ impl<'a> Snapshot<'a> {
     }
 
     /// How many more rows may be under way.
-    fn room(&self, job: &'a JobId) -> u64 {
-        let limit = self.rows(job).next().and_then(|view| view.planned.strategy.get("max-parallel"));
+    fn room(&self, job: &JobKey) -> u64 {
+        let limit = self.rows(job).first().and_then(|view| view.planned.strategy.get("max-parallel"));
         let limit = limit.and_then(Value::as_f64).filter(|limit| *limit >= 1.0).map_or(u64::MAX, |limit| limit as u64);
-        let active = self.rows(job).filter(|view| match view.life.state {
+        let active = self.rows(job).iter().filter(|view| match view.life.state {
             JobState::Queued { .. } | JobState::Running { .. } => true,
             JobState::Waiting | JobState::Completed { .. } => false,
         });
@@ -151,39 +250,11 @@ impl<'a> Snapshot<'a> {
     }
 
     /// A row whose failure ends its siblings.
-    fn failed_row(&self, job: &'a JobId) -> Option<&'a str> {
-        self.rows(job).find_map(|view| {
+    fn failed_row(&self, job: &JobKey) -> Option<&'a str> {
+        self.rows(job).iter().find_map(|view| {
             let fails = matches!(view.life.conclusion(), Some(Conclusion::Failure | Conclusion::TimedOut));
             let fast = view.planned.strategy.get("fail-fast").and_then(Value::as_bool).unwrap_or(true);
             (fails && fast && !view.planned.continue_on_error).then_some(view.planned.name.as_str())
         })
-    }
-
-    fn result(&self, job: &'a JobId) -> Option<NeedResult> {
-        match self.groups.get(job)? {
-            Group::Waiting => None,
-            Group::Skipped { .. } => Some(NeedResult { result: Conclusion::Skipped, outputs: IndexMap::new() }),
-            Group::Invalid { .. } => Some(NeedResult { result: Conclusion::Failure, outputs: IndexMap::new() }),
-            Group::Expanded { rows } => {
-                let views: Vec<_> = self.rows(job).collect();
-                if views.len() < *rows as usize {
-                    return None;
-                }
-                let mut ended = Vec::with_capacity(views.len());
-                for view in &views {
-                    ended.push((view.life.conclusion()?, view.planned.continue_on_error));
-                }
-                let outputs = merge_outputs(views.iter().map(|view| view.outputs));
-                Some(NeedResult { result: roll_up(ended), outputs })
-            }
-        }
-    }
-
-    fn conclusion(&self) -> Option<Conclusion> {
-        let mut ended = Vec::with_capacity(self.groups.len());
-        for job in self.groups.keys() {
-            ended.push((self.result(job)?.result, false));
-        }
-        Some(roll_up(ended))
     }
 }

@@ -1,16 +1,19 @@
 //! The life of a run: states as enums with data, transitions as pure functions.
 //!
 //! A run is one workflow for one event. Each `jobs.<id>` is a [`Group`]: it waits for its needs, and
-//! then becomes nothing (skipped), a mistake (invalid) or one job per row of its matrix. Each of those
+//! then becomes nothing (skipped), a mistake (invalid), one job per row of its matrix, or one call of another
+//! workflow per row, whose jobs are groups again. Each of those
 //! jobs has a [`JobLife`]. [`advance()`] looks at all of it and says what is to be done next; whoever
 //! keeps the records does that and asks again, until there is nothing left to do.
 
 mod advance;
 mod conclusion;
 mod job;
+mod results;
 mod roll_up;
+mod scope;
 
-pub use advance::{Decision, Group, JobView, Snapshot, advance, need_results};
+pub use advance::{Decision, Group, JobContext, JobView, MAX_GROUPS, Snapshot, advance, job_context};
 pub use conclusion::Conclusion;
 pub use job::{Illegal, JobEvent, JobLife, JobState, MAX_LOST_RUNNERS};
 pub use roll_up::{merge_outputs, roll_up};

@@ -1,5 +1,9 @@
 //! Calls of reusable workflows: what the caller gives must be what the called one takes.
 
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
 use super::{
     CallSecrets, Diagnostic, Input, InputKind, Job, JobBody, Located, Template, Workflow, WorkflowCall,
     diagnostic::Sink, nearest::nearest,
@@ -8,6 +12,31 @@ use serde_json::Value;
 
 /// How many workflows may call one another in a chain, the first one included; GitHub's limit.
 pub const MAX_CALL_DEPTH: usize = 10;
+
+/// The workflows that one calls, directly or through others, by their path as `uses` writes it.
+pub type Called = IndexMap<String, Arc<Workflow>>;
+
+/// Reads every workflow that one calls, with those that they call; what `read` does not find is left out.
+pub fn gather_called(workflow: &Workflow, mut read: impl FnMut(&str) -> Option<Arc<Workflow>>) -> Called {
+    let mut called = Called::new();
+    let mut open: Vec<String> = calls(workflow).collect();
+    while let Some(path) = open.pop() {
+        if !called.contains_key(&path)
+            && let Some(found) = read(&path)
+        {
+            open.extend(calls(&found));
+            called.insert(path, found);
+        }
+    }
+    called
+}
+
+fn calls(workflow: &Workflow) -> impl Iterator<Item = String> {
+    workflow.jobs.values().filter_map(|job| match &job.body {
+        JobBody::Call { uses, .. } => Some(uses.value.clone()),
+        JobBody::Steps(_) => None,
+    })
+}
 
 /// Checks every call in a workflow, and those in the workflows that it calls. `find` gives the
 /// workflow at a path (`./.assay/workflows/x.yml`, as written); what it does not find is reported

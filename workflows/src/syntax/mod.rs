@@ -22,7 +22,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{MAX_CALL_DEPTH, check_calls};
+pub use calls::{Called, MAX_CALL_DEPTH, check_calls, gather_called};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::SCRIPT_INJECTION;
 pub use render::{Paint, to_github, to_text};

@@ -1,11 +1,12 @@
 //! `docs/workflow-language.md` is a test: each `yaml` block is read, and the block that follows says
 //! what comes of it.
 //!
+//! - `yaml PATH`: a file that later blocks may call.
 //! - `diagnostics`: `line:column severity code`, one a line, in order; notes are left out.
 //! - `plan EVENT [CHANGED…]`: `key | name | labels`, one job a line, `skipped ID`, `later ID`, or `no: reason`.
 //! - `expressions` (without a `yaml` block): `expression → JSON` or `expression → error: message`.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use workflows::{
@@ -13,7 +14,7 @@ use workflows::{
     expr::{Environment, evaluate},
     ids::Forge,
     plan,
-    syntax::{Severity, parse},
+    syntax::{Called, Severity, Workflow, check_calls, parse},
 };
 
 struct Block<'d> {
@@ -28,17 +29,22 @@ fn the_reference_is_true() {
     let document = std::fs::read_to_string(path).expect("the reference is part of the repository");
     let blocks = blocks(&document);
     let mut source: Option<&Block<'_>> = None;
+    let mut called = Called::new();
     let mut checked = 0;
     let mut wrong = Vec::new();
     for block in &blocks {
         let (kind, rest) = block.info.split_once(' ').unwrap_or((block.info, ""));
         let found = match (kind, source) {
+            ("yaml", _) if !rest.is_empty() => {
+                called.insert(rest.to_owned(), Arc::new(valid(rest, &block.text)));
+                continue;
+            }
             ("yaml", _) => {
                 source = Some(block);
                 continue;
             }
             ("diagnostics", Some(source)) => diagnostics(&source.text),
-            ("plan", Some(source)) => planned(&source.text, rest),
+            ("plan", Some(source)) => planned(&source.text, &called, rest),
             ("expressions", _) => expressions(&block.text),
             _ => continue,
         };
@@ -74,14 +80,20 @@ fn diagnostics(text: &str) -> String {
     shown.map(|each| format!("{}:{} {} {}\n", each.line, each.column, each.severity.as_str(), each.code)).collect()
 }
 
-fn planned(text: &str, event: &str) -> String {
-    let (workflow, diagnostics) = parse("w.yml", text);
+fn valid(file: &str, text: &str) -> Workflow {
+    let (workflow, diagnostics) = parse(file, text);
     assert!(!diagnostics.iter().any(|each| each.severity == Severity::Error), "{diagnostics:?}");
+    workflow.expect("there is a workflow")
+}
+
+fn planned(text: &str, called: &Called, event: &str) -> String {
+    let workflow = valid("w.yml", text);
+    assert_eq!(check_calls(&workflow, &|path| called.get(path).map(|called| &**called)), []);
     let mut words = event.split_whitespace();
     let event = make_event(words.next().expect("an event is named"));
     let changed: Vec<String> = words.map(str::to_owned).collect();
     let changed = (!changed.is_empty()).then_some(changed);
-    let preview = plan::preview(&workflow.expect("there is a workflow"), &event, changed.as_deref());
+    let preview = plan::preview(&workflow, called, &event, changed.as_deref());
     let mut lines: Vec<String> = preview.reason.iter().map(|reason| format!("no: {reason}")).collect();
     lines.extend(preview.jobs.iter().map(|job| format!("{} | {} | {}", job.key, job.name, job.runs_on.join(", "))));
     lines.extend(preview.skipped.iter().map(|skip| format!("skipped {}", skip.id)));

@@ -46,6 +46,12 @@ pub struct Queued {
     pub job: JobRef,
     pub runs_on: Vec<String>,
     pub gpus: u32,
+    /// That each of the GPUs must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
+    /// Part of each GPU's name, without case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_name: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use workflows::{
     event::Event,
-    ids::{Digest, JobId, RepoName, Sha},
+    ids::{Digest, JobKey, RepoName, Sha},
     run::{Conclusion, Group},
     syntax::Diagnostic,
 };
@@ -22,6 +22,9 @@ pub struct Run {
     pub workflow_name: String,
     /// The file's text, as it was planned: see [`Text`].
     pub workflow: Digest,
+    /// The texts of the workflows that it calls, by their path as `uses` writes it.
+    #[serde(default)]
+    pub called: IndexMap<String, Digest>,
     pub head: Sha,
     pub branch: String,
     pub title: String,
@@ -31,7 +34,8 @@ pub struct Run {
     /// Name of its concurrency group.
     #[serde(default)]
     pub group: Option<String>,
-    pub groups: IndexMap<JobId, Group>,
+    /// By key without a row; those of called workflows stand behind the call that made them.
+    pub groups: IndexMap<JobKey, Group>,
     /// Why the file could not be run; then there are no groups.
     #[serde(default)]
     pub problems: Vec<Diagnostic>,

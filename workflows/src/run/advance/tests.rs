@@ -1,10 +1,17 @@
+mod calls;
+
 use super::*;
 use crate::{
+    ids::JobId,
     run::JobEvent,
     syntax::{Job, JobBody, Located, Place, RunsOn, Triggers},
 };
 
 fn id(text: &str) -> JobId {
+    text.parse().unwrap()
+}
+
+fn key(text: &str) -> JobKey {
     text.parse().unwrap()
 }
 
@@ -53,6 +60,8 @@ fn row(job: &str, row: Option<usize>, strategy: Value) -> PlannedJob {
         strategy: serde_json::from_value(strategy).unwrap(),
         runs_on: vec![],
         gpus: 0,
+        gpu_memory_bytes: None,
+        gpu_name: None,
         timeout_minutes: 1.0,
         continue_on_error: false,
     }
@@ -60,7 +69,7 @@ fn row(job: &str, row: Option<usize>, strategy: Value) -> PlannedJob {
 
 struct World {
     workflow: Workflow,
-    groups: IndexMap<JobId, Group>,
+    groups: IndexMap<JobKey, Group>,
     jobs: Vec<(PlannedJob, JobLife)>,
     cancel: Option<String>,
 }
@@ -68,7 +77,7 @@ struct World {
 impl World {
     fn expanded(jobs: Vec<PlannedJob>) -> Self {
         let first = jobs[0].id.clone();
-        let groups = IndexMap::from([(first.clone(), Group::Expanded { rows: jobs.len() as u32 })]);
+        let groups = IndexMap::from([(JobKey::new(&first, None), Group::Expanded { rows: jobs.len() as u32 })]);
         let jobs = jobs.into_iter().map(|job| (job, JobLife::new(false))).collect();
         Self { workflow: workflow(&[(first.as_str(), &[])]), groups, jobs, cancel: None }
     }
@@ -79,6 +88,7 @@ impl World {
             self.jobs.iter().map(|(planned, life)| JobView { planned, life, outputs: &outputs }).collect();
         advance(&Snapshot {
             workflow: &self.workflow,
+            called: &IndexMap::new(),
             contexts: &IndexMap::new(),
             groups: &self.groups,
             jobs: &jobs,
@@ -104,13 +114,12 @@ fn three(strategy: Value) -> Vec<PlannedJob> {
 #[test]
 fn max_parallel_bounds_what_is_under_way() {
     let mut world = World::expanded(three(serde_json::json!({"max-parallel": 2})));
-    let key = |index| world_key(index);
-    assert_eq!(world.advance(), [Decision::Offer(key(0)), Decision::Offer(key(1))]);
+    assert_eq!(world.advance(), [Decision::Offer(world_key(0)), Decision::Offer(world_key(1))]);
     world.claim(0);
     world.claim(1);
     assert_eq!(world.advance(), []);
     world.apply(0, JobEvent::Concluded(Conclusion::Success));
-    assert_eq!(world.advance(), [Decision::Offer(key(2))]);
+    assert_eq!(world.advance(), [Decision::Offer(world_key(2))]);
 }
 
 fn world_key(index: usize) -> JobKey {
@@ -154,21 +163,22 @@ fn a_cancelled_run_stops_what_was_planned_before_and_not_what_came_after() {
 fn a_job_hears_of_every_ancestor_and_waits_for_each() {
     let mut world = World::expanded(vec![row("a", None, serde_json::json!({}))]);
     world.workflow = workflow(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
-    world.groups.insert(id("b"), Group::Skipped { name: "b".into(), at: now() });
-    world.groups.insert(id("c"), Group::Waiting);
+    world.groups.insert(key("b"), Group::Skipped { name: "b".into(), at: now() });
+    world.groups.insert(key("c"), Group::Waiting);
     let outputs = IndexMap::new();
     let results = |world: &World| {
         let (planned, life) = &world.jobs[0];
         let jobs = [JobView { planned, life, outputs: &outputs }];
-        let contexts = IndexMap::new();
+        let (contexts, called) = (IndexMap::new(), IndexMap::new());
         let snapshot = Snapshot {
             workflow: &world.workflow,
+            called: &called,
             contexts: &contexts,
             groups: &world.groups,
             jobs: &jobs,
             cancel: None,
         };
-        need_results(&snapshot, &id("c"))
+        Scopes::new(&snapshot).need_results(&key("c"))
     };
     assert_eq!(results(&world), None);
     world.claim(0);
