@@ -11,7 +11,8 @@ use crate::{
 
 /// One evaluation as the gate sees it. Without outcomes only exact numbers and bounds can be judged.
 ///
-/// Comparable are evaluations of the same data set on the same kind of device under the same provider.
+/// Comparable are evaluations of the same data set on the same kind of device under the same provider. Blocks of
+/// a benchmark are compared only where the base's ran beside them: see [`side_beside`].
 pub fn side(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcomes>) -> Side {
     let mut metrics = evaluation.metrics.clone();
     metrics.entry("model_bytes".to_owned()).or_insert(evaluation.model.bytes as f64);
@@ -24,10 +25,17 @@ pub fn side(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcomes>) -> 
         metrics,
         slices: evaluation.slices.clone(),
         examples: outcomes.map(|outcomes| outcomes.examples.iter().map(example).collect()).unwrap_or_default(),
-        blocks: benchmark.blocks,
+        blocks: if evaluation.beside.is_some() { benchmark.blocks } else { BTreeMap::new() },
         samples: benchmark.samples,
         ..Side::default()
     }
+}
+
+/// The base as a step of the head measured it beside its own; none where it did not. `outcomes` are the base's.
+pub fn side_beside(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcomes>) -> Option<Side> {
+    let base = &evaluation.beside.as_ref()?.evaluation;
+    let blocks = base.benchmark.as_ref().map(|benchmark| benchmark.blocks.clone()).unwrap_or_default();
+    Some(Side { blocks, ..side(job, base, outcomes) })
 }
 
 /// The base's sides as they are compared: what a step of the head measured of the base beside its own stands

@@ -261,10 +261,7 @@ async fn judge(
         measured.iter().map(|m| compare::side(&m.job, &m.evaluation, m.outcomes.as_ref())).collect()
     };
     let base_sides = base_outcome.as_ref().map(|outcome| sides(&outcome.evaluations)).filter(|sides| !sides.is_empty());
-    let beside = head
-        .evaluations
-        .iter()
-        .filter_map(|m| Some(compare::side(&m.job, &m.evaluation.beside.as_ref()?.evaluation, None)));
+    let beside = head.evaluations.iter().filter_map(|m| compare::side_beside(&m.job, &m.evaluation, None));
     let base_sides = compare::with_beside(base_sides, beside.collect());
     let verdict = gate::judge(&policy, &sides(&head.evaluations), base_sides.as_deref());
     let dirty = if tree.dirty { " and what is not committed" } else { "" };

@@ -1,6 +1,6 @@
 //! `assay/inspect@v1`: `assay inspect` in a process of its own, since a model is hostile input.
 //!
-//! Inputs: `model`, `against` (without it, the file of the same name in the commit that the job is compared with). A changed signature is an annotation; `model_bytes`, `model_parameters` and
+//! Inputs: `model`, `memory`, `against` (without it, the file of the same name in the commit that the job is compared with). A changed signature is an annotation; `model_bytes`, `model_parameters` and
 //! `model_nodes` are outputs, and metrics that a gate can judge. The whole answer, JSON, is the output `result`.
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     }
     let mut options = inputs.clone();
     let model = options.shift_remove("model").unwrap_or_default();
-    let checked = tool::options(&options, &["against"]).and_then(|options| {
+    let checked = tool::options(&options, &["against", "memory"]).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });

@@ -42,7 +42,7 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                         None => None,
                         Some(blob) => self::outcomes(app, &blob.digest).await?,
                     };
-                    evidence.beside.push(compare::side(key, &beside.evaluation, outcomes.as_ref()));
+                    evidence.beside.extend(compare::side_beside(key, &evaluation, outcomes.as_ref()));
                 }
                 evidence.sides.push(compare::side(key, &evaluation, outcomes.as_ref()));
                 evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));

@@ -42,6 +42,12 @@ fn head_and_base_take_turns_block_by_block() {
     // What the gate reads of it.
     let side = workflows::compare::side("job", &head, None);
     assert_eq!((side.blocks["latency_p50"].len(), side.samples["latency"].len()), (10, 600));
+    let beside = workflows::compare::side_beside("job", &head, None).unwrap();
+    assert_eq!(beside.blocks["latency_p50"].len(), 10);
+    // Alone, a benchmark's blocks ran beside no others.
+    let alone = Evaluation { beside: None, ..head };
+    assert!(workflows::compare::side("job", &alone, None).blocks.is_empty());
+    assert!(workflows::compare::side_beside("job", &alone, None).is_none());
 }
 
 #[test]
