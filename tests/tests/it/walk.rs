@@ -59,14 +59,17 @@ async fn shows(browser: &Browser, selector: &str, text: &str) {
     .await;
 }
 
+/// Clicks what it finds; again where the page's script exchanged it in between, which then was not clicked.
+async fn click_on(browser: &Browser, what: Locator<'_>) {
+    until_async(&format!("{what:?} to be clicked"), async || browser.client.find(what).await?.click().await).await;
+}
+
 async fn click(browser: &Browser, selector: &str) {
-    let found = browser.client.find(Locator::Css(selector)).await;
-    found.unwrap_or_else(|e| panic!("{selector}: {e}")).click().await.unwrap_or_else(|e| panic!("{selector}: {e}"));
+    click_on(browser, Locator::Css(selector)).await;
 }
 
 async fn click_link(browser: &Browser, text: &str) {
-    let found = browser.client.find(Locator::LinkText(text)).await;
-    found.unwrap_or_else(|e| panic!("link {text:?}: {e}")).click().await.unwrap();
+    click_on(browser, Locator::LinkText(text)).await;
 }
 
 async fn path(browser: &Browser) -> String {
