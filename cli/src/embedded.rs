@@ -20,6 +20,13 @@ pub struct Embedded {
     runner: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
 }
 
+/// What may be chosen of the embedded runner.
+#[derive(Debug, Clone, Copy)]
+pub struct RunnerChoice {
+    pub slots: u32,
+    pub isolation: IsolationChoice,
+}
+
 /// Binds before anything else is started, so that a port in use is said at once.
 pub fn bind(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
@@ -39,17 +46,17 @@ pub fn url_of(address: SocketAddr) -> String {
 }
 
 /// The embedded runner's configuration. Jobs and caches live beside the server's data.
-pub fn runner_config(server: &str, token: String, data: &Path, slots: u32) -> anyhow::Result<RunnerConfig> {
+pub fn runner_config(server: &str, token: String, data: &Path, choice: RunnerChoice) -> anyhow::Result<RunnerConfig> {
     Ok(RunnerConfig {
         server: server.to_owned(),
         token,
         name: format!("{}-embedded", host_name()),
         labels: Vec::new(),
-        slots,
+        slots: choice.slots,
         work_dir: data.join("runner/work"),
         cache_dir: data.join("runner/cache"),
         assay: own_binary()?,
-        isolation: IsolationChoice::Auto,
+        isolation: choice.isolation,
         once: false,
         ephemeral: false,
     })
@@ -64,17 +71,17 @@ pub fn host_name() -> String {
 }
 
 impl Embedded {
-    pub fn start(config: ServerConfig, listener: TcpListener, slots: Option<u32>) -> anyhow::Result<Self> {
+    pub fn start(config: ServerConfig, listener: TcpListener, runner: Option<RunnerChoice>) -> anyhow::Result<Self> {
         let data = config.data.clone();
         let url = url_of(listener.local_addr()?);
         let token = server::secrets::runner_token(&data)?;
         let (stop_runner, _) = watch::channel(false);
         let (stop_server, _) = watch::channel(false);
         let server = tokio::spawn(server::serve(config, listener, Clock::System, stopped(stop_server.subscribe())));
-        let runner = match slots {
+        let runner = match runner {
             None => None,
-            Some(slots) => {
-                let config = runner_config(&url, token, &data, slots)?;
+            Some(choice) => {
+                let config = runner_config(&url, token, &data, choice)?;
                 Some(tokio::spawn(runner::agent::run(config, stopped(stop_runner.subscribe()))))
             }
         };

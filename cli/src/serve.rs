@@ -7,7 +7,7 @@ use runner::agent::{IsolationChoice, RunnerConfig};
 use server::ServerConfig;
 
 use crate::{
-    embedded::{self, Embedded},
+    embedded::{self, Embedded, RunnerChoice},
     exit::Exit,
     ui,
 };
@@ -29,6 +29,9 @@ pub struct Serve {
     /// Jobs that the embedded runner executes at once.
     #[arg(long, default_value_t = 2)]
     slots: u32,
+    /// Run the embedded runner's steps without a sandbox, even where one works.
+    #[arg(long)]
+    no_isolation: bool,
 }
 
 pub async fn serve(args: Serve) -> anyhow::Result<Exit> {
@@ -46,8 +49,8 @@ pub async fn serve(args: Serve) -> anyhow::Result<Exit> {
     if config.public_url.is_empty() {
         config.public_url = url.clone();
     }
-    let slots = (!args.no_runner).then_some(args.slots);
-    let embedded = Embedded::start(config, listener, slots)?;
+    let runner = (!args.no_runner).then(|| RunnerChoice { slots: args.slots, isolation: isolation(args.no_isolation) });
+    let embedded = Embedded::start(config, listener, runner)?;
     ui::say(format!("Assay serves {url} from {}", data.display()));
     embedded.run_until(embedded::interrupted()).await?;
     Ok(Exit::Yes)
@@ -98,10 +101,14 @@ pub async fn runner(args: Runner) -> anyhow::Result<Exit> {
         work_dir: work.join("work"),
         cache_dir: work.join("cache"),
         assay: embedded::own_binary()?,
-        isolation: if args.no_isolation { IsolationChoice::None } else { IsolationChoice::Auto },
+        isolation: isolation(args.no_isolation),
         once: args.once,
         ephemeral: args.ephemeral,
     };
     runner::agent::run(config, embedded::interrupted()).await?;
     Ok(Exit::Yes)
+}
+
+fn isolation(none: bool) -> IsolationChoice {
+    if none { IsolationChoice::None } else { IsolationChoice::Auto }
 }

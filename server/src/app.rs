@@ -13,6 +13,7 @@ use crate::{
         Store,
         records::{FileOutcome, HeadCommit},
     },
+    turns::Turns,
     workflow_cache::WorkflowCache,
 };
 
@@ -29,6 +30,7 @@ pub struct App {
     pub clock: Clock,
     pub nudges: Nudges,
     pub workflows: WorkflowCache,
+    pub turns: Turns,
     /// Turns true when the server is asked to stop; long polls end then.
     pub stopping: watch::Receiver<bool>,
 }

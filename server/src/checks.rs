@@ -3,7 +3,7 @@
 mod wanted;
 
 use jiff::SignedDuration;
-use workflows::ids::Forge;
+use workflows::ids::{Forge, RepoName};
 
 use crate::{
     app::App,
@@ -16,8 +16,17 @@ use crate::{
     },
 };
 
-/// Shows a commit's state on its forge. The local forge has no check runs: there the pages and the API
-/// show what we hold, and a concluded commit is done with.
+/// Whether the repository's forge has no check runs: then the pages and the API show what we hold, and
+/// a concluded commit is done with.
+pub async fn are_only_ours(app: &App, repo: &RepoName) -> anyhow::Result<bool> {
+    let repo = app.store.get::<Repo>(&keys::repo(repo)).await?;
+    Ok(repo.is_some_and(|repo| match repo.record.forge {
+        Forge::Local => true,
+        Forge::Github => false,
+    }))
+}
+
+/// Shows a commit's state on its forge.
 pub async fn reconcile(app: &App, commit: &Stored<HeadCommit>) -> anyhow::Result<()> {
     let HeadCommit { repo, sha, gate, .. } = &commit.record;
     let Some(stored) = app.store.get::<Repo>(&keys::repo(repo)).await? else { return Ok(()) };

@@ -40,6 +40,7 @@ pub mod schedule;
 pub mod secrets;
 mod serve;
 pub mod store;
+pub mod turns;
 pub mod workflow_cache;
 
 pub use clock::{Clock, ManualClock};

@@ -48,7 +48,8 @@ pub async fn plan(
     installation: Option<u64>,
 ) -> Result<Planned, PlanError> {
     let now = app.clock.now();
-    let repo_key = keys::repo(&event.repo);
+    let head = event.kind.head().clone();
+    let (repo_key, commit_key) = (keys::repo(&event.repo), keys::commit(&event.repo, &head));
     let repo = app.store.get::<Repo>(&repo_key).await?;
     let installation = installation.or(repo.as_ref().and_then(|repo| repo.record.installation));
     let installation = match (event.forge, installation) {
@@ -61,11 +62,23 @@ pub async fn plan(
         clone,
         default_branch: event.default_branch.clone(),
         installation,
-        last_run: repo.as_ref().map_or(0, |repo| repo.record.last_run),
+        last_run: 0,
         active_at: now,
     };
-    let head = event.kind.head().clone();
-    let commit_key = keys::commit(&event.repo, &head);
+    let delivery_name = format!("{}/{}", delivery.record.forge, delivery.record.guid);
+    let known = app.store.get::<HeadCommit>(&commit_key).await?;
+    let mut planning = match known.and_then(|commit| planning_of(&commit.record, &delivery_name).cloned()) {
+        Some(planning) => planning,
+        None => begin(app, &repo_record, &event, delivery_name, now).await?,
+    };
+    let source = source(&event, planning.base.as_ref());
+    let files = app.forges.workflow_files(&repo_record, source).await?;
+    let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
+
+    // The forge was asked. From here on one event of a repository at a time: all of them count its runs.
+    let _turn = app.turns.take(&event.repo).await;
+    let repo = app.store.get::<Repo>(&repo_key).await?;
+    repo_record.last_run = repo.as_ref().map_or(0, |repo| repo.record.last_run);
     let commit = app.store.get::<HeadCommit>(&commit_key).await?;
     let mut commit_record = match &commit {
         Some(commit) => commit.record.clone(),
@@ -78,19 +91,9 @@ pub async fn plan(
             wait: None,
         },
     };
-    let delivery_name = format!("{}/{}", delivery.record.forge, delivery.record.guid);
-    let index = match commit_record.plannings.iter().position(|planning| planning.delivery == delivery_name) {
-        Some(index) => index,
-        None => {
-            commit_record.plannings.push(begin(app, &repo_record, &event, delivery_name, now).await?);
-            commit_record.plannings.len() - 1
-        }
-    };
-    let mut planning = commit_record.plannings[index].clone();
-
-    let source = source(&event, planning.base.as_ref());
-    let files = app.forges.workflow_files(&repo_record, source).await?;
-    let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
+    if let Some(known) = planning_of(&commit_record, &planning.delivery) {
+        planning = known.clone();
+    }
     let mut change = Change::default();
     let mut nudges = Vec::new();
     let mut complete = true;
@@ -119,7 +122,10 @@ pub async fn plan(
         return deliveries::finish(app, delivery, summary).await;
     }
     planning.complete = complete;
-    commit_record.plannings[index] = planning;
+    match commit_record.plannings.iter_mut().find(|own| own.delivery == planning.delivery) {
+        Some(own) => *own = planning,
+        None => commit_record.plannings.push(planning),
+    }
     change.same(&repo_key, repo.as_ref()).put(repo_key, &repo_record);
     change.same(&commit_key, commit.as_ref()).put(commit_key, &commit_record);
     change.mark(keys::open_commit(&event.repo, &head));
@@ -154,6 +160,10 @@ fn needs_an_answer(event: &Event, files: &[FileOutcome]) -> bool {
         | EventKind::Schedule { .. } => false,
     };
     event.forge == Forge::Local || wanted || requires
+}
+
+fn planning_of<'a>(commit: &'a HeadCommit, delivery: &str) -> Option<&'a Planning> {
+    commit.plannings.iter().find(|planning| planning.delivery == delivery)
 }
 
 /// One file at one commit is wrong for every event: it is said once.

@@ -13,6 +13,7 @@ use crate::{
     github::GithubForge,
     http, reconcile, recovery, secrets,
     store::{Store, engine::Engine},
+    turns::Turns,
     workflow_cache::WorkflowCache,
 };
 
@@ -106,6 +107,7 @@ fn build(
         clock,
         nudges,
         workflows: WorkflowCache::default(),
+        turns: Turns::default(),
         stopping,
         config,
     })

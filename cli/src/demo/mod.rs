@@ -6,6 +6,7 @@ mod project;
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
+use runner::agent::IsolationChoice;
 use server::ServerConfig;
 use workflows::{
     ids::{RepoName, Sha},
@@ -16,7 +17,7 @@ use workflows::{
 use self::{git::Git, project::Change};
 use crate::{
     api::{Api, GateAnswer, GateState},
-    embedded::{self, Embedded},
+    embedded::{self, Embedded, RunnerChoice},
     exit::Exit,
     hook,
     ui::{self, Style, Task, paint, say},
@@ -47,7 +48,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut config = ServerConfig::for_data_dir(&data);
     config.public_url = embedded::url_of(listener.local_addr()?);
     let task = Task::start("Server and runner started");
-    let embedded = Embedded::start(config, listener, Some(2))?;
+    let runner = RunnerChoice { slots: 2, isolation: IsolationChoice::Auto };
+    let embedded = Embedded::start(config, listener, Some(runner))?;
     task.done(format!("{}  data in {}", embedded.url, data.display()));
 
     let url = embedded.url.clone();

@@ -127,6 +127,20 @@ impl Sandbox {
     }
 }
 
+/// The command line with the program's whole path, where the step's own `PATH` has it. Left to be
+/// searched for after a fork, it would cost a copy of the runner's page tables for every step: std
+/// takes `posix_spawn` only for programs that it need not search.
+fn by_path(invocation: &Invocation) -> Vec<String> {
+    let mut argv = invocation.argv.clone();
+    let path = invocation.env.get("PATH").map_or("", String::as_str);
+    if let Some(program) = argv.first_mut().filter(|program| !program.contains('/'))
+        && let Some(found) = shell::find(program, path)
+    {
+        *program = found.display().to_string();
+    }
+    argv
+}
+
 /// Processes of the sandbox itself, by name.
 pub(super) fn is_own_process(name: &str) -> bool {
     matches!(name, "bwrap" | "setpriv")
@@ -140,7 +154,7 @@ impl Place<'_> {
     pub(super) fn launch(&self, invocation: &Invocation) -> Launch {
         match self.sandbox {
             Sandbox::None => Launch {
-                argv: invocation.argv.clone(),
+                argv: by_path(invocation),
                 env: invocation.env.clone(),
                 directory: Some(invocation.directory.clone()),
                 stdin: None,

@@ -52,6 +52,8 @@ impl LogStore {
     /// Logs in `dir`, which is made where it is not there.
     pub fn open(dir: &Path) -> Result<Self, BlobError> {
         fs::create_dir_all(dir)?;
+        // Directories of an earlier process that was killed before it had made their names durable.
+        File::open(dir)?.sync_all()?;
         Ok(Self { dir: dir.to_owned(), live: Arc::default() })
     }
 
@@ -152,16 +154,16 @@ fn append(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<Appended> {
 
 /// Makes the file, and its name durable.
 fn create(path: &Path) -> io::Result<File> {
-    if let Some(parent) = path.parent() {
+    let (Some(parent), Some(grandparent)) = (path.parent(), path.parent().and_then(Path::parent)) else {
+        return OpenOptions::new().append(true).create(true).open(path);
+    };
+    if !parent.is_dir() {
         fs::create_dir_all(parent)?;
-        let file = OpenOptions::new().append(true).create(true).open(path)?;
-        File::open(parent)?.sync_all()?;
-        if let Some(grandparent) = parent.parent() {
-            File::open(grandparent)?.sync_all()?;
-        }
-        return Ok(file);
+        File::open(grandparent)?.sync_all()?;
     }
-    OpenOptions::new().append(true).create(true).open(path)
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    File::open(parent)?.sync_all()?;
+    Ok(file)
 }
 
 fn none_if_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {

@@ -78,8 +78,15 @@ pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<
         let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), wait: None, ..commit.record.clone() };
         let mut change = Change::default();
         change.at(&commit).put(key, &record);
+        let nobody_to_tell = crate::checks::are_only_ours(app, repo).await?;
+        if nobody_to_tell {
+            change.delete(&keys::open_commit(repo, sha));
+        }
         if app.store.commit(change).await? {
             wake_waiting(app, repo, sha).await?;
+            if nobody_to_tell {
+                return Ok(());
+            }
         }
     }
 }
