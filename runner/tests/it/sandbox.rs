@@ -8,7 +8,9 @@ use crate::harness::{Bench, is_alive, until};
 /// A bench with a sandbox; none, and said so, where there is none to test.
 async fn sandboxed() -> Option<Bench> {
     let mut bench = Bench::new();
-    bench.fake_assay("#!/bin/sh\necho '{\"nodes\": 3}'\n");
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let model = format!(r#"{{"path":"m/a","digest":"{digest}","bytes":9}}"#);
+    bench.fake_assay(&format!("#!/bin/sh\necho '{{\"model\":{model},\"parameters\":1,\"nodes\":3}}'\n"));
     match Sandbox::detect(&bench.path().canonicalize().unwrap(), &[bench.assay.clone()]).await {
         Ok(sandbox) => {
             bench.sandbox = sandbox;
@@ -70,7 +72,7 @@ async fn actions_work_in_it_too() {
       - { uses: assay/download-artifact@v1, with: { name: m, path: n } }
       - run: cat n/a; echo more >> n/a
       - { id: i, uses: assay/inspect@v1, with: { model: m/a } }
-      - run: echo nodes=${{ steps.i.outputs.nodes }}
+      - run: echo nodes=${{ steps.i.outputs.model_nodes }}
       - run: ln -s /etc/passwd m/link; ln -sf /etc/hostname stolen
       - { uses: assay/upload-artifact@v1, with: { name: links, path: "m\nstolen" } }
 "#,

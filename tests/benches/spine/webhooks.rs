@@ -42,7 +42,7 @@ fn commits(seed: usize, head: &str) -> Value {
     let mut commit = |n: usize| {
         let (id, tree, file) = (id(), id(), id());
         json!({
-            "id": id, "tree_id": tree, "distinct": n % 3 == 0, "parent": head,
+            "id": id, "tree_id": tree, "distinct": n.is_multiple_of(3), "parent": head,
             "message": format!("Train on batch {n} of {file}\n\nThe learning rate falls from epoch {n} on."),
             "timestamp": format!("2026-11-{:02}T10:{:02}:00+01:00", 1 + n % 28, n % 60),
             "url": format!("https://github.com/acme/many/commit/{id}"),

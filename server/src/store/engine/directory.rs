@@ -289,16 +289,25 @@ fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
+/// A lock that its holder gave up lives on in a child that was forked and has not reached its `exec` yet.
+const INHERITED: Duration = Duration::from_millis(500);
+
 fn take_lock(dir: &Path) -> Result<File, EngineError> {
     let path = dir.join("lock");
     let io = |error| EngineError::io("locking", &path, error);
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(EngineError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) });
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if started.elapsed() < INHERITED => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(EngineError::InUse { dir: dir.to_owned(), holder: read_holder(&mut file) });
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(io(error)),
     }
     file.set_len(0).map_err(io)?;
     file.rewind().map_err(io)?;
