@@ -7,6 +7,7 @@ use runner::onnx::{
     evaluate::DEFAULT_BATCH,
     library::{self, Places},
     limits,
+    preprocess::Preprocess,
     reuse::{self, Results, evaluate_or_reuse},
 };
 use workflows::evaluation::Evaluation;
@@ -21,15 +22,16 @@ pub struct Args {
     /// The ONNX model.
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
-    /// The labelled examples: .npz, .npy or .csv.
+    /// The labelled examples: .npz, .npy, .csv, .jsonl, .parquet, or a directory of images by class.
     #[arg(long, value_name = "FILE")]
     pub dataset: PathBuf,
-    /// What the model does: classification or regression.
+    /// What the model does: classification, text-classification, multilabel, regression, similarity, retrieval or
+    /// ranking.
     #[arg(long)]
     pub task: TaskKind,
-    /// Column of the right answers.
-    #[arg(long, value_name = "COLUMN", default_value = "target")]
-    pub target: String,
+    /// Column of the right answers; for multilabel, several.
+    #[arg(long, value_delimiter = ',', value_name = "COLUMN", default_value = "target")]
+    pub target: Vec<String>,
     /// Metrics by scikit-learn's names; by default the task's usual ones.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub metrics: Vec<String>,
@@ -54,9 +56,18 @@ pub struct Args {
     /// Columns by whose values metrics are told apart.
     #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
     pub slices: Vec<String>,
-    /// Columns for an input of the model; may be repeated.
-    #[arg(long, value_name = "INPUT=COLUMN,…", value_parser = parse_input)]
-    pub input: Vec<(String, Vec<String>)>,
+    /// Columns for inputs of the model: INPUT=COLUMN,COLUMN,…,INPUT=COLUMN,…
+    #[arg(long, value_name = "INPUT=COLUMN,…", value_parser = parse_inputs)]
+    pub inputs: Vec<Mapping>,
+    /// The same for the other one of a pair (similarity, ranking).
+    #[arg(long, value_name = "INPUT=COLUMN,…", value_parser = parse_inputs)]
+    pub pair: Vec<Mapping>,
+    /// What is done to images and texts first: resize=256,crop=224,mean=…,std=…,layout=nchw,max-length=128.
+    #[arg(long, value_name = "WORD=VALUE,…", default_value = "")]
+    pub preprocess: Preprocess,
+    /// A Hugging Face tokenizer.json, for models that take tokens.
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
     /// Class labels in the order of the model's scores.
     #[arg(long, value_delimiter = ',', value_name = "LABELS")]
     pub classes: Vec<String>,
@@ -80,9 +91,24 @@ pub struct Args {
     pub json: bool,
 }
 
-fn parse_input(text: &str) -> Result<(String, Vec<String>), String> {
-    let (input, columns) = text.split_once('=').ok_or("expected INPUT=COLUMN,…")?;
-    Ok((input.to_owned(), columns.split(',').map(|column| column.trim().to_owned()).collect()))
+/// Model input → columns.
+type Mapping = BTreeMap<String, Vec<String>>;
+
+fn parse_inputs(text: &str) -> Result<Mapping, String> {
+    let mut inputs = Mapping::new();
+    let mut last = None;
+    for part in text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
+        let column = match part.split_once('=') {
+            Some((input, column)) => {
+                last = Some(input.trim().to_owned());
+                column.trim()
+            }
+            None => part,
+        };
+        let input = last.clone().ok_or("expected INPUT=COLUMN,…")?;
+        inputs.entry(input).or_default().push(column.to_owned());
+    }
+    Ok(inputs)
 }
 
 /// A list as people write it: spaces and empty parts do not count.
@@ -123,11 +149,14 @@ fn settings(args: Args) -> EvalSettings {
         device: args.device,
         batch: args.batch,
         threads: args.threads,
-        target: args.target,
+        target: names(args.target),
         id: args.id,
         group: args.group,
         slices: names(args.slices),
-        inputs: args.input.into_iter().collect::<BTreeMap<_, _>>(),
+        inputs: args.inputs.into_iter().flatten().collect(),
+        pair: args.pair.into_iter().flatten().collect(),
+        preprocess: args.preprocess,
+        tokenizer: args.tokenizer,
         classes: names(args.classes),
         outcomes: args.outcomes,
         ..EvalSettings::new(args.model, args.dataset, args.task)

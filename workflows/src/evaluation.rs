@@ -27,6 +27,9 @@ pub struct Evaluation {
     /// Class label → metric → value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub per_class: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Target → prediction → examples, without the zeros; for at most 32 classes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion: BTreeMap<String, BTreeMap<String, u64>>,
     /// Slice name → metric → value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub slices: BTreeMap<String, BTreeMap<String, f64>>,

@@ -14,7 +14,8 @@ use crate::{
     onnx::reuse::{Key, Known, Results},
 };
 
-const OPTIONS: [&str; 17] = [
+/// The same words as the command line's.
+const OPTIONS: [&str; 19] = [
     "model",
     "dataset",
     "task",
@@ -24,11 +25,13 @@ const OPTIONS: [&str; 17] = [
     "batch",
     "threads",
     "inputs",
+    "pair",
     "preprocess",
-    "id",
-    "slices",
-    "group",
     "tokenizer",
+    "classes",
+    "id",
+    "group",
+    "slices",
     "device",
     "memory",
     "no-cache",

@@ -1,19 +1,26 @@
 //! Data sets, read in batches: memory does not grow with the file.
 //!
 //! [`Dataset::open`] reads what columns there are; [`Dataset::reader`] then streams some of them, as often
-//! as needed. Formats: `.npz` and `.npy` (NumPy), `.csv` with a header line.
+//! as needed. Formats, a file each: `.npz` and `.npy` (NumPy), `.csv` with a header line, `.jsonl`, `.parquet`, and
+//! a directory of images in a directory for each class.
 
 mod csv_file;
+mod images;
+mod jsonl;
 mod npy;
+mod parquet_file;
 mod values;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
+use sha2::{Digest as _, Sha256};
 pub use values::{Element, Kind, Misfit, Values};
+use workflows::ids::Digest;
 
 /// A table on disk. Each column holds one array per row.
 #[derive(Debug, Clone)]
@@ -24,11 +31,15 @@ pub struct Dataset {
     state: FileState,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Format {
     Npz,
     Npy,
     Csv,
+    Jsonl,
+    Parquet,
+    /// The images, by path from the directory, in order.
+    Images(Arc<[String]>),
 }
 
 /// One named array per row.
@@ -88,14 +99,25 @@ impl Dataset {
     /// Reads the file's layout.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let error = |message: String| DataError { file: path.to_owned(), row: None, column: None, message };
-        let state = state(path).map_err(|e| error(e.to_string()))?;
+        let metadata = fs::metadata(path).map_err(|e| error(e.to_string()))?;
+        if metadata.is_dir() {
+            let images = images::list(path)?;
+            let state = images::state(path, &images).map_err(|e| error(e.to_string()))?;
+            let columns = images::columns(images.len() as u64);
+            return Ok(Self { path: path.to_owned(), format: Format::Images(images.into()), columns, state });
+        }
+        let state = FileState::of(&metadata);
         let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let (format, columns) = match extension.as_str() {
             "npz" => (Format::Npz, npy::npz_columns(path)?),
             "npy" => (Format::Npy, npy::npy_columns(path)?),
             "csv" => (Format::Csv, csv_file::columns(path)?),
+            "jsonl" | "ndjson" => (Format::Jsonl, jsonl::columns(path)?),
+            "parquet" => (Format::Parquet, parquet_file::columns(path)?),
             other => {
-                let message = format!("`.{other}` is not a format that Assay reads (.npz, .npy, .csv)");
+                let message = format!(
+                    "`.{other}` is not a format that Assay reads (.npz, .npy, .csv, .jsonl, .parquet, or a directory of images)"
+                );
                 return Err(error(message));
             }
         };
@@ -124,17 +146,70 @@ impl Dataset {
             }
         }
         let columns: Vec<&Column> = names.iter().filter_map(|name| self.column(name)).collect();
-        match self.format {
-            Format::Npz | Format::Npy => Ok(Box::new(npy::NpyReader::open(&self.path, &columns)?)),
-            Format::Csv => Ok(Box::new(csv_file::CsvReader::open(&self.path, names)?)),
-        }
+        Ok(match &self.format {
+            Format::Npz | Format::Npy => Box::new(npy::NpyReader::open(&self.path, &columns)?),
+            Format::Csv => Box::new(csv_file::CsvReader::open(&self.path, names)?),
+            Format::Jsonl => Box::new(jsonl::JsonlReader::open(&self.path, &columns)?),
+            Format::Parquet => Box::new(parquet_file::ParquetReader::open(&self.path, &columns)?),
+            Format::Images(images) => Box::new(images::ImagesReader::new(images.clone(), names)),
+        })
     }
 
     /// An error if the file is no longer the one that was opened.
     pub fn check_unchanged(&self) -> Result<(), DataError> {
-        match state(&self.path) {
+        let now = match &self.format {
+            Format::Images(images) => images::state(&self.path, images),
+            Format::Npz | Format::Npy | Format::Csv | Format::Jsonl | Format::Parquet => {
+                fs::metadata(&self.path).map(|metadata| FileState::of(&metadata))
+            }
+        };
+        match now {
             Ok(now) if now == self.state => Ok(()),
             Ok(_) | Err(_) => Err(self.error(None, None, "the file changed while it was read".to_owned())),
+        }
+    }
+
+    /// Digest and size of the file; of a directory, of its images by path and content.
+    pub fn digest(&self) -> Result<(Digest, u64), DataError> {
+        let digest = match &self.format {
+            Format::Images(images) => images::digest(&self.path, images.iter().map(String::as_str)),
+            Format::Npz | Format::Npy | Format::Csv | Format::Jsonl | Format::Parquet => digest_of(&self.path),
+        };
+        digest.map_err(|e| self.error(None, None, e.to_string()))
+    }
+
+    /// Digest and size of the files that these columns of texts name, row by row; none where there are none.
+    pub fn digest_of_files(&self, columns: &[&str]) -> Result<Option<(Digest, u64)>, DataError> {
+        let is_text = |name: &&&str| self.column(name).is_some_and(|column| column.kind == Kind::Text);
+        let columns: Vec<&str> = columns.iter().filter(is_text).copied().collect();
+        // The files of a directory are the data set itself.
+        if columns.is_empty() || matches!(self.format, Format::Images(_)) {
+            return Ok(None);
+        }
+        let (mut reader, mut first) = (self.reader(&columns)?, 1);
+        let (mut hasher, mut bytes) = (Sha256::new(), 0);
+        while let Some(chunk) = reader.read(1024)? {
+            let rows = chunk[0].len();
+            for (column, values) in columns.iter().zip(chunk) {
+                for (row, path) in values.texts().iter().enumerate() {
+                    let (digest, size) = digest_of(&self.directory().join(path))
+                        .map_err(|e| self.error(Some(first + row as u64), Some(column), format!("{path}: {e}")))?;
+                    hasher.update(format!("{path}\0{digest}\n"));
+                    bytes += size;
+                }
+            }
+            first += rows as u64;
+        }
+        Ok(Some((Digest::from_sha256(hasher.finalize().into()), bytes)))
+    }
+
+    /// The directory from which paths in the data set count.
+    pub fn directory(&self) -> &Path {
+        match &self.format {
+            Format::Images(_) => &self.path,
+            Format::Npz | Format::Npy | Format::Csv | Format::Jsonl | Format::Parquet => {
+                self.path.parent().unwrap_or(Path::new(""))
+            }
         }
     }
 
@@ -144,12 +219,16 @@ impl Dataset {
     }
 }
 
-fn state(path: &Path) -> std::io::Result<FileState> {
-    let metadata = fs::metadata(path)?;
-    if metadata.is_dir() {
-        return Err(std::io::Error::other("it is a directory"));
+impl FileState {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: metadata.modified().ok() }
     }
-    Ok(FileState { bytes: metadata.len(), modified: metadata.modified().ok() })
+}
+
+fn digest_of(path: &Path) -> io::Result<(Digest, u64)> {
+    let mut hasher = Sha256::new();
+    let bytes = io::copy(&mut fs::File::open(path)?, &mut hasher)?;
+    Ok((Digest::from_sha256(hasher.finalize().into()), bytes))
 }
 
 /// `a, b and c`, cut where it gets long.

@@ -272,7 +272,9 @@ fn decode(bytes: &[u8], format: Number) -> Values {
             let bits = |chunk: &[u8; 2]| {
                 if format.big_endian { u16::from_be_bytes(*chunk) } else { u16::from_le_bytes(*chunk) }
             };
-            Values::F32(bytes.as_chunks::<2>().0.iter().map(|chunk| half_to_f32(bits(chunk))).collect())
+            Values::F32(
+                bytes.as_chunks::<2>().0.iter().map(|chunk| half::f16::from_bits(bits(chunk)).to_f32()).collect(),
+            )
         }
         Kind::F32 => plain!(F32, f32),
         Kind::F64 => plain!(F64, f64),
@@ -285,7 +287,10 @@ fn decode(bytes: &[u8], format: Number) -> Values {
         Kind::U32 => plain!(U32, u32),
         Kind::U64 => plain!(U64, u64),
         Kind::Bool => Values::Bool(bytes.iter().map(|byte| *byte != 0).collect()),
-        Kind::Text => Values::Text(bytes.chunks_exact(format.size).map(|chunk| text(chunk, format)).collect()),
+        // Headers name neither of the other two.
+        Kind::F16 | Kind::Bytes | Kind::Text => {
+            Values::Text(bytes.chunks_exact(format.size).map(|chunk| text(chunk, format)).collect())
+        }
     }
 }
 
@@ -298,16 +303,4 @@ fn text(bytes: &[u8], format: Number) -> String {
     let characters = bytes.as_chunks::<4>().0.iter().map(code);
     let text: String = characters.map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     text.trim_end_matches('\0').to_owned()
-}
-
-/// IEEE 754 binary16, widened; exact.
-pub(crate) fn half_to_f32(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let (exponent, fraction) = (u32::from(bits >> 10) & 0x1f, u32::from(bits) & 0x3ff);
-    match (exponent, fraction) {
-        // Zero and the subnormal numbers: a fraction of 2^-24.
-        (0, fraction) => f32::from_bits((fraction as f32 / 16_777_216.0).to_bits() | sign),
-        (0x1f, fraction) => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        (exponent, fraction) => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
 }

@@ -105,6 +105,7 @@ pub(super) async fn collect(job: &mut Job<'_>, _scope: &Scope, call: &StepCall<'
         n: measured.n,
         metrics: measured.metrics,
         per_class: BTreeMap::new(),
+        confusion: BTreeMap::new(),
         slices: BTreeMap::new(),
         model: file(header.model.clone()),
         dataset: file(header.dataset.clone()),

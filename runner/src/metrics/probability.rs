@@ -1,5 +1,7 @@
 //! How good the probabilities are, not only the decisions.
 
+use super::sum::{Mean, sum};
+
 /// −ln of the probability that was given to the right class, clipped to `[epsilon, 1 − epsilon]`.
 /// scikit-learn takes the machine epsilon of the probabilities' own type: `f32::EPSILON` for a model that
 /// answers in single precision.
@@ -9,27 +11,36 @@ pub fn log_loss_of(probability: f64, epsilon: f64) -> f64 {
 
 /// One example's part of `brier_score_loss`: the squared distance from the one-hot target. Halved for
 /// two classes, as in Brier's binary score (`scale_by_half="auto"`).
-pub fn brier_of(probabilities: impl ExactSizeIterator<Item = f64>, target: usize) -> f64 {
-    let classes = probabilities.len();
-    let distance: f64 =
-        probabilities.enumerate().map(|(class, p)| if class == target { (1.0 - p) * (1.0 - p) } else { p * p }).sum();
-    if classes < 3 { distance / 2.0 } else { distance }
+pub fn brier_of(probabilities: &[f64], target: usize) -> f64 {
+    let each = probabilities.iter().enumerate();
+    let distance: f64 = each.map(|(class, p)| if class == target { (1.0 - p) * (1.0 - p) } else { p * p }).sum();
+    if probabilities.len() < 3 { distance / 2.0 } else { distance }
 }
 
 /// Expected calibration error: the mean distance of confidence and accuracy over bins of equal width,
 /// each counting by its examples (Naeini, Cooper & Hauskrecht 2015). A confidence on an edge belongs to the
 /// bin below it.
-pub fn calibration_error(confidences: &[f64], right: &[bool], bins: usize) -> Option<f64> {
-    if confidences.is_empty() {
-        return None;
+#[derive(Debug, Clone)]
+pub struct Calibration {
+    /// Sums of confidence and of right answers.
+    bins: Vec<(Mean, Mean)>,
+}
+
+impl Calibration {
+    pub fn new(bins: usize) -> Self {
+        Self { bins: vec![Default::default(); bins] }
     }
-    let mut sums = vec![(0.0, 0.0); bins];
-    for (&confidence, &right) in confidences.iter().zip(right) {
+
+    pub fn add(&mut self, confidence: f64, right: bool, weight: f64) {
+        let bins = self.bins.len();
         let bin = ((confidence * bins as f64).ceil() as usize).clamp(1, bins) - 1;
-        sums[bin].0 += confidence;
-        sums[bin].1 += f64::from(u8::from(right));
+        self.bins[bin].0.add(confidence, weight);
+        self.bins[bin].1.add(f64::from(u8::from(right)), weight);
     }
-    Some(
-        super::sum(sums.into_iter().map(|(confidence, right)| f64::abs(confidence - right))) / confidences.len() as f64,
-    )
+
+    pub fn error(&self) -> Option<f64> {
+        let weight = sum(self.bins.iter().map(|(confidence, _)| confidence.weight()));
+        let distance = self.bins.iter().map(|(confidence, right)| (confidence.sum() - right.sum()).abs());
+        super::sum::defined(sum(distance) / weight)
+    }
 }

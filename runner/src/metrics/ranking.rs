@@ -1,6 +1,9 @@
 //! How well scores order examples: ROC AUC, average precision, top-k.
 
-use super::sum::{defined, sum};
+use super::{
+    Average,
+    sum::{defined, sum},
+};
 
 /// Positive and negative weight at one distinct score.
 #[derive(Clone, Copy)]
@@ -54,7 +57,7 @@ pub fn roc_auc(positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Op
     defined(area / above / below)
 }
 
-/// `average_precision_score` of a binary target; none where no positive occurs.
+/// `average_precision_score` of a binary target; 0 where no positive occurs, none where nothing does.
 pub fn average_precision(positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Option<f64> {
     let (mut area, mut above, mut all) = (0.0, 0.0, 0.0);
     for tie in ties(positive, scores, weights) {
@@ -64,7 +67,10 @@ pub fn average_precision(positive: &[bool], scores: &[f64], weights: Option<&[f6
             area += tie.positive * (above / all);
         }
     }
-    defined(area / above)
+    if scores.is_empty() {
+        return None;
+    }
+    Some(if above == 0.0 { 0.0 } else { area / above })
 }
 
 /// How a multiclass target is taken apart into binary ones.
@@ -76,65 +82,89 @@ pub enum MultiClass {
     OneVsOne,
 }
 
-/// `roc_auc_score(multi_class=…)`. `scores` holds rows of `classes` numbers. `weighted` counts classes (or pairs)
-/// by their prevalence. None where a class never occurs as a target.
+/// `roc_auc_score(multi_class=…)`. `scores` holds rows of `classes` numbers. `by_support` counts classes (or pairs)
+/// by their prevalence. None where a class never occurs as a target. Weights of examples do not go with pairs:
+/// scikit-learn defines them for one class against the rest only.
 pub fn roc_auc_multiclass(
     targets: &[u32],
     scores: &[f64],
     classes: usize,
     how: MultiClass,
-    weighted: bool,
+    by_support: bool,
+    weights: Option<&[f64]>,
 ) -> Option<f64> {
-    let column = |class: usize| scores.iter().skip(class).step_by(classes).copied();
-    let count = |class: usize| targets.iter().filter(|t| **t as usize == class).count() as f64;
-    let n = targets.len() as f64;
-    let (mut values, mut weights) = (Vec::new(), Vec::new());
+    let weight = |i: usize| weights.map_or(1.0, |weights| weights[i]);
+    let members: Vec<Vec<usize>> = members(targets, classes);
+    let (mut values, mut supports) = (Vec::new(), Vec::new());
     match how {
         MultiClass::OneVsRest => {
-            for class in 0..classes {
+            for (class, members) in members.iter().enumerate() {
                 let positive: Vec<bool> = targets.iter().map(|t| *t as usize == class).collect();
-                values.push(roc_auc(&positive, &column(class).collect::<Vec<_>>(), None)?);
-                weights.push(if weighted { count(class) } else { 1.0 });
+                let column: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
+                values.push(roc_auc(&positive, &column, weights)?);
+                supports.push(if by_support { sum(members.iter().map(|i| weight(*i))) } else { 1.0 });
             }
         }
         MultiClass::OneVsOne => {
             for a in 0..classes {
                 for b in a + 1..classes {
-                    let of = |target: u32| target as usize == a || target as usize == b;
-                    let positive_for = |class: usize| -> Vec<bool> {
-                        targets.iter().filter(|t| of(**t)).map(|t| *t as usize == class).collect()
-                    };
-                    let scores_of = |class: usize| -> Vec<f64> {
-                        column(class).zip(targets).filter(|(_, t)| of(**t)).map(|(s, _)| s).collect()
-                    };
-                    let one = roc_auc(&positive_for(a), &scores_of(a), None)?;
-                    let other = roc_auc(&positive_for(b), &scores_of(b), None)?;
+                    let both = || members[a].iter().chain(&members[b]);
+                    let is_a: Vec<bool> = both().map(|i| targets[*i] as usize == a).collect();
+                    let is_b: Vec<bool> = is_a.iter().map(|is_a| !is_a).collect();
+                    let column = |class: usize| -> Vec<f64> { both().map(|i| scores[i * classes + class]).collect() };
+                    let one = roc_auc(&is_a, &column(a), None)?;
+                    let other = roc_auc(&is_b, &column(b), None)?;
                     values.push((one + other) / 2.0);
-                    weights.push(if weighted { (count(a) + count(b)) / n } else { 1.0 });
+                    supports.push(if by_support { is_a.len() as f64 } else { 1.0 });
                 }
             }
         }
     }
-    super::mean(&values, Some(&weights))
+    super::mean(&values, Some(&supports))
 }
 
-/// `average_precision_score(average="macro")` over one class against the rest; none where a class never occurs.
-pub fn average_precision_multiclass(targets: &[u32], scores: &[f64], classes: usize) -> Option<f64> {
-    let values: Option<Vec<f64>> = (0..classes)
-        .map(|class| {
-            let positive: Vec<bool> = targets.iter().map(|t| *t as usize == class).collect();
-            let column: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
-            average_precision(&positive, &column, None)
-        })
-        .collect();
-    let values = values?;
-    defined(sum(values.iter().copied()) / values.len() as f64)
+/// Indices of the examples of each class.
+fn members(targets: &[u32], classes: usize) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); classes];
+    for (i, target) in targets.iter().enumerate() {
+        members[*target as usize].push(i);
+    }
+    members
+}
+
+/// `average_precision_score` over one class against the rest.
+pub fn average_precision_multiclass(
+    targets: &[u32],
+    scores: &[f64],
+    classes: usize,
+    average: Average,
+    weights: Option<&[f64]>,
+) -> Option<f64> {
+    if average == Average::Micro {
+        let positive: Vec<bool> =
+            targets.iter().flat_map(|t| (0..classes).map(move |class| *t as usize == class)).collect();
+        let repeated: Option<Vec<f64>> =
+            weights.map(|weights| weights.iter().flat_map(|w| std::iter::repeat_n(*w, classes)).collect());
+        return average_precision(&positive, scores, repeated.as_deref());
+    }
+    let weight = |i: usize| weights.map_or(1.0, |weights| weights[i]);
+    let (mut values, mut supports) = (Vec::new(), Vec::new());
+    for (class, members) in members(targets, classes).iter().enumerate() {
+        let positive: Vec<bool> = targets.iter().map(|t| *t as usize == class).collect();
+        let column: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
+        values.push(average_precision(&positive, &column, weights)?);
+        let support = || sum(members.iter().map(|i| weight(*i)));
+        supports.push(if average == Average::Weighted { support() } else { 1.0 });
+    }
+    super::mean(&values, Some(&supports))
 }
 
 /// Whether the target is among the `k` highest scores (`top_k_accuracy_score`): of equal scores the later
-/// class counts as the higher.
+/// class counts as the higher, but of two classes the first (a binary score must exceed one half).
 pub fn in_top_k(scores: &[f64], target: usize, k: usize) -> bool {
     let own = scores[target];
-    let higher = scores.iter().enumerate().filter(|(class, s)| **s > own || (**s == own && *class > target)).count();
+    let later_wins = scores.len() > 2;
+    let above = |class: usize| if later_wins { class > target } else { class < target };
+    let higher = scores.iter().enumerate().filter(|(class, s)| **s > own || (**s == own && above(*class))).count();
     higher < k
 }

@@ -5,6 +5,25 @@ use super::{
     sum::{defined, sum},
 };
 
+/// Names that [`metric`] knows.
+pub const METRICS: [&str; 8] = ["mse", "rmse", "mae", "r2", "mape", "max_error", "pearson", "spearman"];
+
+/// One metric of [`METRICS`]; none where the examples leave it undefined. Correlations and the largest error know
+/// no weights.
+pub fn metric(name: &str, targets: &[f64], predictions: &[f64], weights: Option<&[f64]>) -> Option<f64> {
+    match name {
+        "mse" => mse(targets, predictions, weights),
+        "rmse" => rmse(targets, predictions, weights),
+        "mae" => mae(targets, predictions, weights),
+        "r2" => r2(targets, predictions, weights),
+        "mape" => mape(targets, predictions, weights),
+        "max_error" => max_error(targets, predictions),
+        "pearson" => pearson(targets, predictions),
+        "spearman" => spearman(targets, predictions),
+        _ => None,
+    }
+}
+
 fn errors<'a>(targets: &'a [f64], predictions: &'a [f64], of: impl Fn(f64, f64) -> f64 + 'a) -> Vec<f64> {
     targets.iter().zip(predictions).map(|(t, p)| of(*t, *p)).collect()
 }

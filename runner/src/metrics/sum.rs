@@ -1,15 +1,58 @@
-/// The sum, with Neumaier's compensation: its error does not grow with the number of terms.
-pub fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
-    let (mut total, mut lost) = (0.0f64, 0.0f64);
-    for value in values {
-        let next = total + value;
+/// A sum with Neumaier's compensation: its error does not grow with the number of terms.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    total: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        let next = self.total + value;
         // A NaN or an infinity in `lost` would hide an infinite total.
         if next.is_finite() {
-            lost += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
+            self.lost +=
+                if self.total.abs() >= value.abs() { (self.total - next) + value } else { (value - next) + self.total };
         }
-        total = next;
+        self.total = next;
     }
-    total + lost
+
+    fn get(self) -> f64 {
+        self.total + self.lost
+    }
+}
+
+/// The sum; its error does not grow with the number of terms.
+pub fn sum(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut sum = Sum::default();
+    values.into_iter().for_each(|value| sum.add(value));
+    sum.get()
+}
+
+/// A weighted mean that grows value by value.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mean {
+    values: Sum,
+    weights: Sum,
+}
+
+impl Mean {
+    pub fn add(&mut self, value: f64, weight: f64) {
+        self.values.add(value * weight);
+        self.weights.add(weight);
+    }
+
+    /// None where there is nothing to average.
+    pub fn get(&self) -> Option<f64> {
+        defined(self.sum() / self.weight())
+    }
+
+    pub fn sum(&self) -> f64 {
+        self.values.get()
+    }
+
+    pub fn weight(&self) -> f64 {
+        self.weights.get()
+    }
 }
 
 /// The mean, weighted where weights are given; none where there is nothing to average.

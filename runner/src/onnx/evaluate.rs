@@ -1,87 +1,31 @@
 //! One model on one data set: the loop from rows to metrics.
 
 use std::{
-    collections::{BTreeMap, HashSet, hash_map::RandomState},
-    hash::BuildHasher,
-    path::PathBuf,
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use workflows::evaluation::{Evaluation, OUTCOMES_SCHEMA, Outcome, OutcomesHeader, ProviderFacts, Timing};
+use workflows::{
+    evaluation::{Evaluation, FileFacts, OUTCOMES_SCHEMA, Outcome, OutcomesHeader, ProviderFacts, Timing},
+    ids::Digest,
+};
 
+pub use super::settings::{DEFAULT_BATCH, EvalSettings};
 use super::{
+    answers::Answers,
+    columns::{Columns, Ids, Labels, Slices},
     error::EvalError,
-    facts::{device_name, file_facts},
-    inputs::Inputs,
+    facts::device_name,
+    inputs::{Converted, Given, Inputs},
     inspect::ModelFile,
     outcomes::OutcomesWriter,
     runtime::Runtime,
-    session::{Model, Provider, SessionOptions, first_line},
-    tasks::{Task, TaskKind, TaskSetup, task},
+    session::{Model, SessionOptions, first_line},
+    tasks::{Chunk, TaskKind, TaskSetup, Told, task},
 };
-use crate::dataset::{Dataset, Values, list};
+use crate::dataset::{Dataset, Values};
 
-/// What to evaluate, and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvalSettings {
-    /// The evaluation's name, unique within a run.
-    pub name: String,
-    pub model: PathBuf,
-    pub dataset: PathBuf,
-    pub task: TaskKind,
-    /// None: the task's usual ones. `model_bytes` goes with every task and is always told.
-    pub metrics: Option<Vec<String>>,
-    pub provider: Provider,
-    /// Index of the GPU, for `cuda`.
-    pub device: u32,
-    /// Examples at once. A model with a batch size of its own gets that.
-    pub batch: usize,
-    /// Intra-op threads.
-    pub threads: u32,
-    /// Column of the right answers.
-    pub target: String,
-    /// Column of the examples' names; none: `id` where there is one, else the row's number from 0.
-    pub id: Option<String>,
-    /// Column of groups whose examples are not independent.
-    pub group: Option<String>,
-    /// Columns by whose values metrics are told apart.
-    pub slices: Vec<String>,
-    /// Model input → columns.
-    pub inputs: BTreeMap<String, Vec<String>>,
-    /// Class labels in the order of the model's scores.
-    pub classes: Vec<String>,
-    /// Where outcomes go: `.jsonl` or `.jsonl.zst`.
-    pub outcomes: Option<PathBuf>,
-}
-
-/// Examples at once, where nobody says otherwise: the fastest size of the small models measured.
-pub const DEFAULT_BATCH: usize = 32;
-
-impl EvalSettings {
-    /// The defaults around what must be said. One thread: numbers are then the same on every machine.
-    pub fn new(model: impl Into<PathBuf>, dataset: impl Into<PathBuf>, task: TaskKind) -> Self {
-        Self {
-            name: "eval".to_owned(),
-            model: model.into(),
-            dataset: dataset.into(),
-            task,
-            metrics: None,
-            provider: Provider::Cpu,
-            device: 0,
-            batch: DEFAULT_BATCH,
-            threads: 1,
-            target: "target".to_owned(),
-            id: None,
-            group: None,
-            slices: Vec::new(),
-            inputs: BTreeMap::new(),
-            classes: Vec::new(),
-            outcomes: None,
-        }
-    }
-}
-
-/// Rows are read and converted in chunks of about this many bytes, so that small batches cost no more reading.
+/// Rows are read, converted and judged in chunks of about this many bytes, so that small batches cost no more.
 const CHUNK_BYTES: usize = 4 << 20;
 /// The longest chunk, for narrow rows.
 const CHUNK_ROWS: usize = 4096;
@@ -92,32 +36,35 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
     if settings.batch == 0 || settings.threads == 0 {
         return Err(EvalError::Usage("batch and threads must be at least 1".to_owned()));
     }
+    if settings.task == TaskKind::TextClassification && settings.tokenizer.is_none() {
+        return Err(EvalError::Usage("text-classification needs a `tokenizer`, a tokenizer.json".to_owned()));
+    }
     let dataset = Dataset::open(&settings.dataset)?;
     let columns = Columns::find(settings, &dataset)?;
     let file = ModelFile::examine(&settings.model)?;
     let model_facts = file.facts().clone();
-    let dataset_facts = file_facts(&settings.dataset).map_err(|e| dataset.error(None, None, e.to_string()))?;
 
     let loading = Instant::now();
     let options = SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };
     let mut model = Model::open(runtime, &file, &options)?;
     let load = loading.elapsed();
 
-    let inputs = Inputs::plan(model.inputs(), &dataset, &settings.inputs, &columns.reserved())?;
-    let batch = fixed_batch(&model)?.unwrap_or(settings.batch);
+    let sides = sides(settings, &model, &dataset, &columns)?;
+    let images = Images::look(&dataset, &sides)?;
+    let dataset_facts = dataset_facts(&dataset, &images)?;
+    let batch = fixed_batch(&model)?;
     let metrics: Option<Vec<String>> =
         settings.metrics.as_ref().map(|names| names.iter().filter(|name| *name != "model_bytes").cloned().collect());
     let mut task = task(&TaskSetup {
         kind: settings.task,
         metrics: metrics.as_deref(),
         classes: &settings.classes,
-        target: &settings.target,
+        targets: &settings.target,
         dataset: &dataset,
         outputs: model.outputs(),
+        pair: sides.len() > 1,
     })?;
 
-    let names: Vec<&str> = inputs.columns().into_iter().chain(columns.names()).collect();
-    let mut reader = dataset.reader(&names)?;
     let header = OutcomesHeader {
         schema: OUTCOMES_SCHEMA,
         task: settings.task.to_string(),
@@ -125,56 +72,45 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         dataset: dataset_facts.digest.clone(),
         classes: Vec::new(),
     };
-    let mut writer: Option<OutcomesWriter> = None;
-    let mut ids = Ids::default();
-    let mut slices = Slices::new(settings);
-    let mut run = Duration::ZERO;
-    let mut done = 0usize;
-    let chunk = chunk_rows(batch, inputs.row_bytes());
-    while let Some(mut values) = reader.read(chunk)? {
-        let mut extra = values.split_off(inputs.columns().len());
-        let rows = extra[0].len();
-        let first = done as u64 + 1;
-        let converted = inputs.convert(values, rows, first, rows.next_multiple_of(batch), &dataset)?;
-        let labels = columns.take(&mut extra, &dataset, done, &mut ids)?;
-        let mut targets = extra.remove(0);
-        for start in (0..rows).step_by(batch) {
-            let count = batch.min(rows - start);
-            // Only a model with a fixed batch gets the repeated rows behind the last one.
-            let width = if fixed_batch(&model)?.is_some() { batch } else { count };
-            let number = first + start as u64;
-            let failed = |e: ort::Error| EvalError::Run {
-                first: number,
-                last: number + count as u64 - 1,
-                message: first_line(e.message()),
-            };
-            let views = inputs.views(&converted, start..start + width).map_err(failed)?;
-            let before = Instant::now();
-            let outputs = model.run(&views).map_err(failed)?;
-            run += before.elapsed();
-            task.judge(&outputs, count, targets.take_front(count), number)?;
-        }
-        if let Some(path) = &settings.outcomes {
-            if writer.is_none() {
-                let header = OutcomesHeader { classes: task.classes(), ..header.clone() };
-                writer = Some(OutcomesWriter::create(path, &header)?);
-            }
-            if let Some(writer) = &mut writer {
-                write_outcomes(writer, &*task, done, &labels, settings)?;
-            }
-        }
-        slices.add(&labels, done);
-        done += rows;
+    let mut outcomes = Outcomes { settings, header, writer: None, waiting: VecDeque::new() };
+    let mut told = Told { wanted: settings.outcomes.is_some(), judged: VecDeque::new() };
+    let mut rows = Rows::start(settings, &dataset, &columns, &sides, batch)?;
+    let wanted = task.outputs();
+    while let Some(read) = rows.next()? {
+        let answers = read
+            .sides
+            .iter()
+            .zip(&sides)
+            .map(|(converted, side)| rows.answers(&mut model, side, converted, &read, &wanted))
+            .collect::<Result<Vec<Answers>, EvalError>>()?;
+        let slices = rows.slices.numbers(&read.labels)?;
+        let chunk = Chunk {
+            first: read.first,
+            rows: read.rows,
+            targets: read.targets,
+            groups: read.labels.groups.as_deref(),
+            slices: &slices,
+            answers,
+        };
+        task.judge(chunk, &mut told)?;
+        outcomes.write(&mut told, || task.classes(), Some((&read.labels, &rows.slices)))?;
     }
+    let Rows { done, run, slices, .. } = rows;
     dataset.check_unchanged()?;
+    images.check_unchanged(&dataset, &sides)?;
     if done == 0 {
         return Err(dataset.error(None, None, "it has no rows".to_owned()).into());
     }
+    task.finish(&mut told)?;
+    outcomes.write(&mut told, || task.classes(), None)?;
 
     let mut metrics = task.metrics(None)?;
     metrics.insert("model_bytes".to_owned(), model_facts.bytes as f64);
-    let slices = slices.metrics(&*task)?;
-    let outcomes = writer.map(OutcomesWriter::finish).transpose()?;
+    let slices = slices.each(|slice| {
+        let mut metrics = task.metrics(Some(slice))?;
+        metrics.insert("n".to_owned(), task.count(slice) as f64);
+        Ok(metrics)
+    })?;
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
     Ok(Evaluation {
         name: settings.name.clone(),
@@ -182,6 +118,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         n: done as u64,
         metrics,
         per_class: task.per_class(),
+        confusion: task.confusion(),
         slices,
         model: model_facts,
         dataset: dataset_facts,
@@ -198,10 +135,37 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
             total_ms: milliseconds(started.elapsed()),
         },
         cached: false,
+        outcomes: outcomes.finish()?,
         benchmark: None,
         beside: None,
-        outcomes,
     })
+}
+
+/// How each side of a row, one or two, feeds the model.
+fn sides(
+    settings: &EvalSettings,
+    model: &Model,
+    dataset: &Dataset,
+    columns: &Columns,
+) -> Result<Vec<Inputs>, EvalError> {
+    let mut reserved = columns.names();
+    let plan = |mapping, reserved: &[&str]| {
+        let tokenizer = settings.tokenizer.as_deref();
+        let given = Given { mapping, tokenizer, preprocess: &settings.preprocess, reserved };
+        Inputs::plan(model.inputs(), dataset, &given)
+    };
+    if settings.pair.is_empty() {
+        return Ok(vec![plan(&settings.inputs, &reserved)?]);
+    }
+    if !matches!(settings.task, TaskKind::Similarity | TaskKind::Ranking) {
+        return Err(EvalError::Usage(format!(
+            "{} does not compare pairs; `pair` is for similarity and ranking",
+            settings.task
+        )));
+    }
+    let other = plan(&settings.pair, &reserved)?;
+    reserved.extend(settings.pair.values().flatten().map(String::as_str));
+    Ok(vec![plan(&settings.inputs, &reserved)?, other])
 }
 
 /// The batch size that the model itself fixes.
@@ -223,169 +187,180 @@ fn chunk_rows(batch: usize, row_bytes: usize) -> usize {
     (rows / batch).max(1) * batch
 }
 
-/// Columns with a meaning of their own.
-struct Columns {
-    target: String,
-    id: Option<String>,
-    group: Option<String>,
-    slices: Vec<String>,
-}
+/// Images that rows name by path: part of the data set, though not of its file.
+struct Images(Option<(Digest, u64)>);
 
-/// What the special columns say of a chunk of rows.
-struct Labels {
-    ids: Vec<String>,
-    groups: Option<Vec<String>>,
-    /// One per slice column.
-    slices: Vec<Vec<String>>,
-}
-
-impl Columns {
-    fn find(settings: &EvalSettings, dataset: &Dataset) -> Result<Self, EvalError> {
-        let id = settings.id.clone().or_else(|| dataset.column("id").map(|column| column.name.clone()));
-        let columns = Self {
-            target: settings.target.clone(),
-            id,
-            group: settings.group.clone(),
-            slices: settings.slices.clone(),
-        };
-        for name in columns.names() {
-            let Some(column) = dataset.column(name) else {
-                let known: Vec<&str> = dataset.columns().iter().map(|column| column.name.as_str()).collect();
-                let message = format!("there is no column `{name}`; it has {}", list(&known));
-                return Err(dataset.error(None, None, message).into());
-            };
-            if column.width() != 1 {
-                let message = format!("it holds {} values a row; one is needed", column.width());
-                return Err(dataset.error(None, Some(name), message).into());
-            }
-        }
-        Ok(columns)
+impl Images {
+    fn look(dataset: &Dataset, sides: &[Inputs]) -> Result<Self, EvalError> {
+        let columns: Vec<&str> = sides.iter().flat_map(Inputs::image_columns).collect();
+        Ok(Self(dataset.digest_of_files(&columns)?))
     }
 
-    /// In the order in which [`Columns::take`] expects them.
-    fn names(&self) -> Vec<&str> {
-        let optional = [self.id.as_deref(), self.group.as_deref()].into_iter().flatten();
-        std::iter::once(self.target.as_str()).chain(optional).chain(self.slices.iter().map(String::as_str)).collect()
-    }
-
-    fn reserved(&self) -> Vec<&str> {
-        self.names()
-    }
-
-    /// Takes everything but the target out of a chunk.
-    fn take(
-        &self,
-        values: &mut Vec<Values>,
-        dataset: &Dataset,
-        done: usize,
-        seen: &mut Ids,
-    ) -> Result<Labels, EvalError> {
-        let rows = values[0].len();
-        let mut rest = values.drain(1..).map(Values::texts);
-        let mut next = || rest.next().expect("a column for each name");
-        let ids = match &self.id {
-            Some(column) => {
-                let ids = next();
-                seen.check(&ids).map_err(|(index, message)| {
-                    dataset.error(Some((done + index) as u64 + 1), Some(column), message)
-                })?;
-                ids
-            }
-            None => (done..done + rows).map(|row| row.to_string()).collect(),
-        };
-        let groups = self.group.as_ref().map(|_| next());
-        let slices = self.slices.iter().map(|_| next()).collect();
-        Ok(Labels { ids, groups, slices })
-    }
-}
-
-/// Ids seen so far, as 128-bit hashes: a million of them take 32 MB, and two different ids meet in
-/// fewer than one of 10^26 data sets of that size.
-#[derive(Default)]
-struct Ids {
-    hashers: (RandomState, RandomState),
-    seen: HashSet<(u64, u64)>,
-}
-
-impl Ids {
-    fn check(&mut self, ids: &[String]) -> Result<(), (usize, String)> {
-        for (index, id) in ids.iter().enumerate() {
-            if id.is_empty() {
-                return Err((index, "the id is missing".to_owned()));
-            }
-            if !self.seen.insert((self.hashers.0.hash_one(id), self.hashers.1.hash_one(id))) {
-                return Err((index, format!("the id `{id}` was there before")));
-            }
+    fn check_unchanged(&self, dataset: &Dataset, sides: &[Inputs]) -> Result<(), EvalError> {
+        if self.0.is_some() && Self::look(dataset, sides)?.0 != self.0 {
+            return Err(dataset.error(None, None, "its images changed while they were read".to_owned()).into());
         }
         Ok(())
     }
 }
 
-fn write_outcomes(
-    writer: &mut OutcomesWriter,
-    task: &dyn Task,
+fn dataset_facts(dataset: &Dataset, images: &Images) -> Result<FileFacts, EvalError> {
+    let (mut digest, mut bytes) = dataset.digest()?;
+    if let Some((of_images, size)) = &images.0 {
+        use sha2::{Digest as _, Sha256};
+        digest = Digest::from_sha256(Sha256::digest(format!("{digest}\0{of_images}")).into());
+        bytes += size;
+    }
+    Ok(FileFacts { path: dataset.path().display().to_string(), digest, bytes })
+}
+
+/// Rows on their way from the data set to the model.
+struct Rows<'a> {
+    dataset: &'a Dataset,
+    columns: &'a Columns,
+    sides: &'a [Inputs],
+    reader: Box<dyn crate::dataset::Reader>,
+    batch: usize,
+    /// Whether the model takes full batches only: the last row is repeated behind the end.
+    padded: bool,
+    chunk: usize,
+    ids: Ids,
+    slices: Slices,
     done: usize,
-    labels: &Labels,
-    settings: &EvalSettings,
-) -> Result<(), EvalError> {
-    for (row, id) in labels.ids.iter().enumerate() {
-        let judged = task.example(done + row);
-        let slice: Vec<String> = settings
-            .slices
-            .iter()
-            .zip(&labels.slices)
-            .map(|(name, values)| format!("{name}={}", values[row]))
-            .collect();
-        writer.write(&Outcome {
-            id: id.clone(),
-            target: judged.target,
-            prediction: judged.prediction,
-            score: judged.score,
-            values: judged.values,
-            group: labels.groups.as_ref().map(|groups| groups[row].clone()),
-            slice: (!slice.is_empty()).then(|| slice.join(",")),
-        })?;
-    }
-    Ok(())
+    /// Time inside ONNX Runtime.
+    run: Duration,
 }
 
-/// Which examples belong to which slice: `column=value`.
-struct Slices {
-    columns: Vec<String>,
-    members: BTreeMap<String, Vec<usize>>,
+/// A chunk of rows as the model takes them.
+struct Read {
+    first: u64,
+    rows: usize,
+    sides: Vec<Converted>,
+    targets: Vec<Values>,
+    labels: Labels,
 }
 
-/// More values than this and a column is no slice.
-const MOST_SLICES: usize = 1000;
-
-impl Slices {
-    fn new(settings: &EvalSettings) -> Self {
-        Self { columns: settings.slices.clone(), members: BTreeMap::new() }
+impl<'a> Rows<'a> {
+    fn start(
+        settings: &EvalSettings,
+        dataset: &'a Dataset,
+        columns: &'a Columns,
+        sides: &'a [Inputs],
+        fixed_batch: Option<usize>,
+    ) -> Result<Self, EvalError> {
+        let batch = fixed_batch.unwrap_or(settings.batch);
+        let names: Vec<&str> = sides.iter().flat_map(Inputs::columns).chain(columns.names()).collect();
+        Ok(Self {
+            dataset,
+            columns,
+            sides,
+            reader: dataset.reader(&names)?,
+            batch,
+            padded: fixed_batch.is_some(),
+            chunk: chunk_rows(batch, sides.iter().map(Inputs::row_bytes).sum()),
+            ids: Ids::default(),
+            slices: Slices::new(settings),
+            done: 0,
+            run: Duration::ZERO,
+        })
     }
 
-    fn add(&mut self, labels: &Labels, done: usize) {
-        for (column, values) in self.columns.iter().zip(&labels.slices) {
-            for (row, value) in values.iter().enumerate() {
-                self.members.entry(format!("{column}={value}")).or_default().push(done + row);
-            }
+    fn next(&mut self) -> Result<Option<Read>, EvalError> {
+        let Some(values) = self.reader.read(self.chunk)? else { return Ok(None) };
+        let first = self.done as u64 + 1;
+        let widths: usize = self.sides.iter().map(|side| side.columns().len()).sum();
+        let rows = values[widths].len();
+        let rows = rows / self.dataset.column(self.columns.names()[0]).map_or(1, |target| target.width().max(1));
+        let mut values = values.into_iter();
+        let padded = if self.padded { rows.next_multiple_of(self.batch) } else { rows };
+        let mut sides = Vec::with_capacity(self.sides.len());
+        for side in self.sides {
+            let of_side: Vec<Values> = values.by_ref().take(side.columns().len()).collect();
+            sides.push(side.convert(of_side, rows, first, padded, self.dataset)?);
         }
+        let (targets, labels) = self.columns.take(values, rows, self.dataset, self.done, &mut self.ids)?;
+        self.done += rows;
+        Ok(Some(Read { first, rows, sides, targets, labels }))
     }
 
-    fn metrics(&self, task: &dyn Task) -> Result<BTreeMap<String, BTreeMap<String, f64>>, EvalError> {
-        if self.members.len() > MOST_SLICES {
-            return Err(EvalError::Usage(format!(
-                "slices: {} have {} different values; at most {MOST_SLICES} are told apart",
-                self.columns.join(", "),
-                self.members.len()
-            )));
+    /// Runs the model on one side of a chunk, batch by batch.
+    fn answers(
+        &mut self,
+        model: &mut Model,
+        side: &Inputs,
+        converted: &Converted,
+        read: &Read,
+        wanted: &[String],
+    ) -> Result<Answers, EvalError> {
+        let mut answers = Answers::new(wanted);
+        for start in (0..read.rows).step_by(self.batch) {
+            let count = self.batch.min(read.rows - start);
+            let width = if self.padded { self.batch } else { count };
+            let failed = |e: ort::Error| {
+                let first = read.first + start as u64;
+                EvalError::Run { first, last: first + count as u64 - 1, message: first_line(e.message()) }
+            };
+            let views = side.views(converted, start..start + width).map_err(failed)?;
+            let before = Instant::now();
+            let outputs = model.run(&views).map_err(failed)?;
+            self.run += before.elapsed();
+            answers.add(&outputs, count, width)?;
+            drop(outputs);
+            model.end_profile().map_err(failed)?;
         }
-        let mut metrics = BTreeMap::new();
-        for (name, members) in &self.members {
-            let mut values = task.metrics(Some(members))?;
-            values.insert("n".to_owned(), members.len() as f64);
-            metrics.insert(name.clone(), values);
+        Ok(answers)
+    }
+}
+
+/// Judgements on their way to the outcomes file.
+struct Outcomes<'a> {
+    settings: &'a EvalSettings,
+    header: OutcomesHeader,
+    writer: Option<OutcomesWriter>,
+    /// Rows whose judgement is still to come: id, group and slice.
+    waiting: VecDeque<(String, Option<String>, Option<String>)>,
+}
+
+impl Outcomes<'_> {
+    /// Writes what was judged; `rows` are those of this chunk.
+    fn write(
+        &mut self,
+        told: &mut Told,
+        classes: impl FnOnce() -> Vec<String>,
+        rows: Option<(&Labels, &Slices)>,
+    ) -> Result<(), EvalError> {
+        let Some(path) = &self.settings.outcomes else { return Ok(()) };
+        // Ranking judges queries, which have names of their own.
+        if let Some((labels, slices)) = rows.filter(|_| self.settings.task != TaskKind::Ranking) {
+            let group = |row: usize| labels.groups.as_ref().map(|groups| groups[row].clone());
+            let rows = labels.ids.iter().enumerate();
+            self.waiting.extend(rows.map(|(row, id)| (id.clone(), group(row), slices.of_row(labels, row))));
         }
-        Ok(metrics)
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none
+                .insert(OutcomesWriter::create(path, &OutcomesHeader { classes: classes(), ..self.header.clone() })?),
+        };
+        for judged in told.judged.drain(..) {
+            let (id, group, slice) = match judged.id {
+                Some(id) => (id, None, None),
+                None => self.waiting.pop_front().expect("a row for each judgement"),
+            };
+            writer.write(&Outcome {
+                id,
+                target: judged.target,
+                prediction: judged.prediction,
+                score: judged.score,
+                values: judged.values,
+                group,
+                slice,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Option<workflows::evaluation::BlobRef>, EvalError> {
+        self.writer.map(OutcomesWriter::finish).transpose()
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     library::{self, Library, Places},
     runtime::{self, LoadError},
 };
-use crate::archive::digest_file;
+use crate::{archive::digest_file, dataset::Dataset};
 
 /// What an evaluation is a function of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,14 +38,20 @@ pub struct Key {
 }
 
 /// Version of the keys: counts up when an evaluation of equal inputs gives other results than before.
-const KEYS: u32 = 1;
+const KEYS: u32 = 2;
 
 /// Computes an evaluation's key. Reads the files, and loads nothing.
 pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError> {
     let model = ModelFile::examine(&settings.model)?.facts().digest.clone();
-    let dataset = file_facts(&settings.dataset)
-        .map_err(|e| EvalError::Usage(format!("{}: {e}", settings.dataset.display())))?
-        .digest;
+    // Images that a data set names by path are not in this digest, but in the evaluation's: such results are not kept.
+    let (dataset, _) = Dataset::open(&settings.dataset)?.digest()?;
+    let tokenizer = match &settings.tokenizer {
+        None => String::new(),
+        Some(path) => {
+            let facts = file_facts(path).map_err(|e| EvalError::Usage(format!("{}: {e}", path.display())))?;
+            facts.digest.to_string()
+        }
+    };
     // A build of one's own names no version in its file.
     let runtime = match &library.version {
         Some(version) => version.clone(),
@@ -61,11 +67,12 @@ pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError>
         dataset: PathBuf::new(),
         outcomes: None,
         device: 0,
+        tokenizer: None,
         ..settings.clone()
     };
     let device = device_name(settings.provider, settings.device);
     let inputs =
-        format!("{KEYS}\n{}\n{runtime}\n{model}\n{dataset}\n{device}\n{settings:?}", env!("CARGO_PKG_VERSION"));
+        format!("{KEYS}\n{}\n{runtime}\n{model}\n{dataset}\n{device}\n{tokenizer}\n{settings:?}", env!("CARGO_PKG_VERSION"));
     Ok(Key { key: Digest::from_sha256(Sha256::digest(inputs).into()), model, dataset })
 }
 

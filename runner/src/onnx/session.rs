@@ -158,16 +158,19 @@ impl Model {
 
     /// Runs one batch: one value for each of [`Model::inputs`], in order.
     pub fn run<'s>(&'s mut self, inputs: &[SessionInputValue<'_>]) -> ort::Result<SessionOutputs<'s>> {
+        self.session.run(inputs)
+    }
+
+    /// Ends the profile, after the first run: profiling all of them would slow them down and fill the disk.
+    /// Does nothing when called again.
+    pub fn end_profile(&mut self) -> ort::Result<()> {
         if let Some(profile) = self.profile.take() {
-            // The first batch is run twice: once for the profile, which must be ended before the outputs
-            // borrow the session. Profiling all batches would slow them down and fill the disk.
-            self.session.run(inputs)?;
             let file = self.session.end_profiling()?;
             let text = fs::read_to_string(file).unwrap_or_default();
             drop(profile);
             self.nodes = nodes_by_provider(&text);
         }
-        self.session.run(inputs)
+        Ok(())
     }
 
     /// For runs with bound inputs and outputs.
@@ -175,7 +178,7 @@ impl Model {
         &mut self.session
     }
 
-    /// Execution provider → number of nodes that it ran; known after the first run.
+    /// Execution provider → number of nodes that it ran; known after [`Model::end_profile`].
     pub fn nodes(&self) -> &BTreeMap<String, u64> {
         &self.nodes
     }

@@ -4,6 +4,9 @@
 
 mod actions;
 mod agent;
+mod evaluations;
 mod harness;
+mod metrics;
+mod python;
 mod sandbox;
 mod steps;

@@ -324,6 +324,7 @@ fn evaluation(accuracy: f64, digest: &str, bytes: u64) -> Evaluation {
         n: 899,
         metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
         per_class: BTreeMap::new(),
+        confusion: BTreeMap::new(),
         slices: BTreeMap::from([(
             "thin strokes".to_owned(),
             BTreeMap::from([("accuracy".to_owned(), accuracy - 0.021)]),

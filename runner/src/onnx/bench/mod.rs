@@ -290,6 +290,7 @@ fn evaluation(
         n: latencies.len() as u64,
         metrics,
         per_class: BTreeMap::new(),
+        confusion: BTreeMap::new(),
         slices: BTreeMap::new(),
         model: file.clone(),
         dataset: FileFacts {

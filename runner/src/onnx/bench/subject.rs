@@ -112,6 +112,7 @@ impl Subject {
         let mut subject = Self { file, load, workers, scenario: settings.scenario, batch };
         for worker in &mut subject.workers {
             worker.answer().map_err(failed)?;
+            worker.model.end_profile().map_err(failed)?;
             if settings.provider.is_gpu() {
                 worker.bind().map_err(failed)?;
             }

@@ -167,7 +167,7 @@ fn a_data_set_of_the_wrong_shape_is_told_against_the_models_signature() {
         settings.inputs.insert("X".to_owned(), [vec!["a".to_owned(); 63], vec!["b".to_owned()]].concat());
     });
     assert!(message.contains("row 2: column `b`: `many` is not a float32"), "{message}");
-    let message = refused(|settings, _| settings.target = "label".to_owned());
+    let message = refused(|settings, _| settings.target = vec!["label".to_owned()]);
     assert!(message.contains("no column `label`") && message.contains("`target`"), "{message}");
     let message = refused(|settings, directory| {
         settings.dataset = directory.join("d.parquett");

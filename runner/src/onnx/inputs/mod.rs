@@ -1,22 +1,52 @@
 //! Which columns feed which input of the model, checked against its signature before the first batch.
+//!
+//! Columns of numbers go in as they are ([`Input`]); encoded images and texts by a plan of their own.
 
-use std::{collections::BTreeMap, ops::Range};
+mod image;
+mod text;
 
+use std::{collections::BTreeMap, ops::Range, path::Path};
+
+use image::ImagePlan;
 use ort::{
     session::SessionInputValue,
     value::{Tensor, TensorElementType, TensorRef},
 };
+use text::{Part, TextPlan};
+use tokenizers::Encoding;
 
 use super::{
     error::EvalError,
+    preprocess::Preprocess,
     session::{Port, TensorType, element_name},
 };
-use crate::dataset::{Column, Dataset, Kind, Values, list};
+use crate::dataset::{Column, DataError, Dataset, Kind, Values, list};
 
-/// The plan: for each input of the model, in order, its columns.
+/// What is said about the inputs: on the command line, or by the workflow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// Model input → columns. The rest goes by name, or to the only input that is left.
+    pub mapping: &'a BTreeMap<String, Vec<String>>,
+    pub tokenizer: Option<&'a Path>,
+    pub preprocess: &'a Preprocess,
+    /// Columns with another meaning (target, id, …).
+    pub reserved: &'a [&'a str],
+}
+
+/// The plan: for each input of the model, in order, where its values come from.
 #[derive(Debug)]
 pub(super) struct Inputs {
+    /// In the order of the model's inputs.
+    sources: Vec<Source>,
     inputs: Vec<Input>,
+    text: Option<TextPlan>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// By index into [`Inputs::inputs`].
+    Columns(usize),
+    Tokens(Part, TensorElementType),
 }
 
 #[derive(Debug)]
@@ -26,24 +56,27 @@ struct Input {
     /// Dimensions of one row.
     row: Vec<usize>,
     columns: Vec<String>,
+    image: Option<ImagePlan>,
+}
+
+/// A chunk of rows in the types that the model takes.
+pub(super) struct Converted {
+    inputs: Vec<Values>,
+    texts: Vec<Encoding>,
 }
 
 impl Inputs {
-    /// `mapping` names columns for inputs; the rest goes by name, or to the only input that is left.
-    /// `reserved` are the columns with another meaning (target, id, …).
-    pub(super) fn plan(
-        ports: &[Port],
-        dataset: &Dataset,
-        mapping: &BTreeMap<String, Vec<String>>,
-        reserved: &[&str],
-    ) -> Result<Self, EvalError> {
+    pub(super) fn plan(ports: &[Port], dataset: &Dataset, given: &Given<'_>) -> Result<Self, EvalError> {
         let usage = |message: String| EvalError::Usage(message);
+        let Given { mapping, tokenizer, preprocess, reserved } = given;
         if let Some(name) = mapping.keys().find(|name| !ports.iter().any(|port| port.name == **name)) {
             let known: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
             return Err(usage(format!("inputs: the model has no input `{name}`; it has {}", list(&known))));
         }
+        let is_token = |port: &&Port| tokenizer.is_some() && Part::of(&port.name).is_some();
+        let (tokens, ports_of_columns): (Vec<&Port>, Vec<&Port>) = ports.iter().partition(is_token);
         let mut columns: BTreeMap<&str, Vec<&Column>> = BTreeMap::new();
-        for port in ports {
+        for port in &ports_of_columns {
             if let Some(names) = mapping.get(&port.name) {
                 let found: Option<Vec<&Column>> = names.iter().map(|name| dataset.column(name)).collect();
                 let found = found.ok_or_else(|| {
@@ -56,13 +89,28 @@ impl Inputs {
                 columns.insert(&port.name, vec![column]);
             }
         }
-        let open: Vec<&Port> = ports.iter().filter(|port| !columns.contains_key(port.name.as_str())).collect();
         let used: Vec<&str> = columns.values().flatten().map(|column| column.name.as_str()).collect();
-        let free: Vec<&Column> = dataset
+        let mut free: Vec<&Column> = dataset
             .columns()
             .iter()
             .filter(|column| !used.contains(&column.name.as_str()) && !reserved.contains(&column.name.as_str()))
             .collect();
+        let text = match tokenizer {
+            None => None,
+            Some(path) if tokens.is_empty() => {
+                return Err(usage(format!(
+                    "tokenizer {}: the model takes no tokens (input_ids, attention_mask, token_type_ids)",
+                    path.display()
+                )));
+            }
+            Some(path) => {
+                let column = text_column(mapping, &free, dataset)?;
+                free.retain(|column_left| column_left.name != column);
+                Some(TextPlan::new(path, column, &tokens, preprocess.max_length)?)
+            }
+        };
+        let open: Vec<&&Port> =
+            ports_of_columns.iter().filter(|port| !columns.contains_key(port.name.as_str())).collect();
         match (&open[..], &free[..]) {
             ([], _) => {}
             ([port], [_, ..]) if free.len() == 1 || free.iter().all(|column| column.shape.is_empty()) => {
@@ -78,35 +126,52 @@ impl Inputs {
                 )));
             }
         }
-        let inputs = ports
-            .iter()
-            .map(|port| Input::check(port, &columns[port.name.as_str()], dataset))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { inputs })
+        let (mut sources, mut inputs) = (Vec::new(), Vec::new());
+        for port in ports {
+            match (columns.get(port.name.as_str()), Part::of(&port.name), &port.tensor) {
+                (Some(columns), _, _) => {
+                    sources.push(Source::Columns(inputs.len()));
+                    inputs.push(Input::check(port, columns, dataset, preprocess)?);
+                }
+                (None, Some(part), Some(tensor)) => sources.push(Source::Tokens(part, tensor.element)),
+                (None, _, _) => return Err(usage(format!("no column for the model's input `{port}`"))),
+            }
+        }
+        Ok(Self { sources, inputs, text })
     }
 
     /// Names of the columns to read, in the order that [`Inputs::convert`] takes them.
     pub(super) fn columns(&self) -> Vec<&str> {
-        self.inputs.iter().flat_map(|input| input.columns.iter().map(String::as_str)).collect()
+        let of_inputs = self.inputs.iter().flat_map(|input| input.columns.iter().map(String::as_str));
+        of_inputs.chain(self.text.iter().map(|text| text.column.as_str())).collect()
+    }
+
+    /// Columns that hold images, as paths from the data set's directory.
+    pub(super) fn image_columns(&self) -> Vec<&str> {
+        self.inputs.iter().filter(|input| input.image.is_some()).map(|input| input.columns[0].as_str()).collect()
     }
 
     /// Bytes of one row, about.
     pub(super) fn row_bytes(&self) -> usize {
-        self.inputs.iter().map(|input| input.row.iter().product::<usize>() * 4).sum()
+        // An image passes through float64.
+        let bytes = |input: &Input| if input.image.is_some() { 12 } else { 4 };
+        let of_inputs =
+            self.inputs.iter().map(|input| input.row.iter().product::<usize>() * bytes(input)).sum::<usize>();
+        of_inputs + if self.text.is_some() { 8192 } else { 0 }
     }
 
     /// Brings `rows` rows into the element types that the model takes. `first` is the number of the first
     /// of these rows, for errors. Where there are fewer rows than `padded`, the last one is repeated.
     pub(super) fn convert(
         &self,
-        values: Vec<Values>,
+        values: impl IntoIterator<Item = Values>,
         rows: usize,
         first: u64,
         padded: usize,
         dataset: &Dataset,
-    ) -> Result<Vec<Values>, EvalError> {
+    ) -> Result<Converted, EvalError> {
         let mut values = values.into_iter();
-        let mut converted = Vec::with_capacity(self.inputs.len());
+        let mut converted = Converted { inputs: Vec::with_capacity(self.inputs.len()), texts: Vec::new() };
         for input in &self.inputs {
             let parts: Vec<(&str, Values)> =
                 input.columns.iter().map(String::as_str).zip(values.by_ref()).collect::<Vec<_>>();
@@ -114,7 +179,14 @@ impl Inputs {
             if rows < padded {
                 tensor.repeat_last_row(rows, padded);
             }
-            converted.push(tensor);
+            converted.inputs.push(tensor);
+        }
+        if let (Some(text), Some(values)) = (&self.text, values.next()) {
+            converted.texts = text
+                .encode(values.texts())
+                .map_err(|(index, message)| dataset.error(Some(first + index as u64), Some(&text.column), message))?;
+            let last = converted.texts[rows - 1].clone();
+            converted.texts.resize(padded.max(rows), last);
         }
         Ok(converted)
     }
@@ -122,19 +194,54 @@ impl Inputs {
     /// Views of some rows of converted values, as the model takes them.
     pub(super) fn views<'v>(
         &self,
-        values: &'v [Values],
+        converted: &'v Converted,
         rows: Range<usize>,
     ) -> Result<Vec<SessionInputValue<'v>>, ort::Error> {
-        self.inputs.iter().zip(values).map(|(input, values)| view(values, rows.clone(), &input.row)).collect()
+        let source = |source: &Source| match (source, &self.text) {
+            (Source::Columns(index), _) => view(&converted.inputs[*index], rows.clone(), &self.inputs[*index].row),
+            (Source::Tokens(part, element), Some(text)) => text.view(&converted.texts, rows.clone(), *part, *element),
+            (Source::Tokens(..), None) => unreachable!("planned with a tokenizer"),
+        };
+        self.sources.iter().map(source).collect()
+    }
+}
+
+/// The column with the texts: what `inputs` says, else the only column of text that is left.
+fn text_column(
+    mapping: &BTreeMap<String, Vec<String>>,
+    free: &[&Column],
+    dataset: &Dataset,
+) -> Result<String, EvalError> {
+    if let Some(columns) = ["input_ids", "attention_mask", "token_type_ids"].iter().find_map(|port| mapping.get(*port))
+    {
+        let [column] = &columns[..] else {
+            return Err(EvalError::Usage("inputs: texts are in one column".to_owned()));
+        };
+        if dataset.column(column).is_none() {
+            return Err(dataset.error(None, None, format!("there is no column `{column}`")).into());
+        }
+        return Ok(column.clone());
+    }
+    let texts: Vec<&&Column> = free.iter().filter(|column| column.kind == Kind::Text).collect();
+    match (&texts[..], texts.iter().find(|column| column.name == "text")) {
+        (_, Some(column)) | ([column], None) => Ok(column.name.clone()),
+        (texts, None) => {
+            let known: Vec<&str> = texts.iter().map(|column| column.name.as_str()).collect();
+            Err(EvalError::Usage(format!(
+                "which column of {} holds the texts? Left are {}; name it with `inputs: input_ids=COLUMN`",
+                dataset.path().display(),
+                list(&known)
+            )))
+        }
     }
 }
 
 impl Input {
-    fn check(port: &Port, columns: &[&Column], dataset: &Dataset) -> Result<Self, EvalError> {
+    fn check(port: &Port, columns: &[&Column], dataset: &Dataset, preprocess: &Preprocess) -> Result<Self, EvalError> {
         let mismatch = |given: String| {
             EvalError::Usage(format!("the model takes `{port}`, but {} gives {given}", dataset.path().display()))
         };
-        let Some(TensorType { element, shape, .. }) = &port.tensor else {
+        let Some(tensor @ TensorType { element, shape, .. }) = &port.tensor else {
             return Err(EvalError::Usage(format!(
                 "the model's input `{}` is no tensor; Assay feeds tensors",
                 port.name
@@ -146,6 +253,13 @@ impl Input {
                 "the model's input `{}` is of {element}, which Assay does not feed",
                 port.name
             )));
+        }
+        let is_float =
+            matches!(element, TensorElementType::Float16 | TensorElementType::Float32 | TensorElementType::Float64);
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        if let Some(image) = ImagePlan::new(&port.name, tensor, columns, preprocess, is_float)? {
+            let row = image.row();
+            return Ok(Self { port: port.name.clone(), element: *element, row, columns: names, image: Some(image) });
         }
         let wanted = shape.get(1..).unwrap_or_default();
         let fits = |row: &[usize]| {
@@ -177,12 +291,7 @@ impl Input {
                 vec![many.len()]
             }
         };
-        if *element != TensorElementType::String && columns.iter().any(|column| column.kind == Kind::Text) {
-            // Text is parsed as numbers, row by row: that is what a CSV holds.
-            tracing::debug!(input = port.name, "parsing text as numbers");
-        }
-        let names = columns.iter().map(|column| column.name.clone()).collect();
-        Ok(Self { port: port.name.clone(), element: *element, row, columns: names })
+        Ok(Self { port: port.name.clone(), element: *element, row, columns: names, image: None })
     }
 
     fn element_values(
@@ -192,12 +301,26 @@ impl Input {
         first: u64,
         dataset: &Dataset,
     ) -> Result<Values, EvalError> {
+        let parts = match &self.image {
+            None => parts,
+            Some(image) => {
+                let mut numbers = Vec::new();
+                for (name, images) in parts {
+                    let converted = image.convert(&images, dataset.directory());
+                    let converted: Result<_, DataError> = converted
+                        .map_err(|(index, message)| dataset.error(Some(first + index as u64), Some(name), message));
+                    numbers.push((name, Values::F64(converted?)));
+                }
+                numbers
+            }
+        };
         macro_rules! gather {
             ($variant:ident) => {
                 Values::$variant(interleave(parts, rows, first, dataset)?)
             };
         }
         Ok(match self.element {
+            TensorElementType::Float16 => gather!(F16),
             TensorElementType::Float32 => gather!(F32),
             TensorElementType::Float64 => gather!(F64),
             TensorElementType::Int8 => gather!(I8),
@@ -222,6 +345,7 @@ impl Input {
 
 fn kind_of(element: TensorElementType) -> Option<Kind> {
     Some(match element {
+        TensorElementType::Float16 => Kind::F16,
         TensorElementType::Float32 => Kind::F32,
         TensorElementType::Float64 => Kind::F64,
         TensorElementType::Int8 => Kind::I8,
@@ -284,6 +408,7 @@ fn view<'v>(values: &'v Values, rows: Range<usize>, row: &[usize]) -> Result<Ses
         };
     }
     Ok(match values {
+        Values::F16(v) => tensor!(v),
         Values::F32(v) => tensor!(v),
         Values::F64(v) => tensor!(v),
         Values::I8(v) => tensor!(v),
@@ -296,5 +421,6 @@ fn view<'v>(values: &'v Values, rows: Range<usize>, row: &[usize]) -> Result<Ses
         Values::U64(v) => tensor!(v),
         Values::Bool(v) => tensor!(v),
         Values::Text(v) => Tensor::from_string_array((shape, &v[range]))?.into(),
+        Values::Bytes(_) => return Err(ort::Error::new("bytes are no tensor")),
     })
 }
