@@ -97,6 +97,7 @@ fn evaluation(name: String, inspection: &Inspection) -> Evaluation {
         n: 1,
         metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), value as f64)).collect(),
         per_class: BTreeMap::new(),
+        confusion: BTreeMap::new(),
         slices: BTreeMap::new(),
         model: inspection.model.clone(),
         dataset: FileFacts {

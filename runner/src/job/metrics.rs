@@ -1,8 +1,12 @@
 //! `$ASSAY_METRICS`: what a step measured itself, in any language. JSON Lines, each
-//! `{"metric", "value", "unit", "direction", "n", "stderr"}`, or an outcome of one example
-//! ([`Outcome`]), optionally after an [`OutcomesHeader`] with the digests of model and data set.
+//! `{"metric", "value", "n"}`, or an outcome of one example ([`Outcome`]), optionally with an [`OutcomesHeader`]
+//! that has the digests of model and data set. `docs/evaluation.md` tells users.
 
-use std::{collections::BTreeMap, fs::File, io::Write};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs::File,
+    io::Write,
+};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -34,11 +38,15 @@ struct Measured {
 
 fn parse(text: &str) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
+    let mut ids = HashSet::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let read = || -> anyhow::Result<()> {
+        let mut read = || -> anyhow::Result<()> {
             let value: Value = serde_json::from_str(line)?;
             if value.get("metric").is_some() {
                 let line: MetricLine = serde_json::from_value(value)?;
+                if measured.metrics.contains_key(&line.metric) {
+                    bail!("the metric `{}` was there before", line.metric);
+                }
                 measured.n = measured.n.max(line.n.unwrap_or(0));
                 measured.metrics.insert(line.metric, line.value);
             } else if value.get("schema").is_some() {
@@ -46,15 +54,21 @@ fn parse(text: &str) -> anyhow::Result<Measured> {
                 if header.schema != OUTCOMES_SCHEMA {
                     bail!("schema {} is not the one this version reads ({OUTCOMES_SCHEMA})", header.schema);
                 }
-                measured.header = Some(header);
+                if measured.header.replace(header).is_some() {
+                    bail!("there is a header already");
+                }
             } else if value.get("id").is_some() {
-                measured.outcomes.push(serde_json::from_value(value)?);
+                let outcome: Outcome = serde_json::from_value(value)?;
+                // Base and head are paired by it.
+                if !ids.insert(outcome.id.clone()) {
+                    bail!("the id `{}` was there before", outcome.id);
+                }
+                measured.outcomes.push(outcome);
             } else {
                 bail!("it has neither `metric` nor `id`");
             }
             Ok(())
         };
-        let mut read = read;
         read().with_context(|| format!("line {}", number + 1))?;
     }
     // A metric that is a mean over examples need not be said twice.
@@ -148,6 +162,10 @@ mod tests {
         let message = |text| format!("{:#}", parse(text).err().unwrap());
         assert!(message("{\"metric\":\"a\",\"value\":1}\n{}").starts_with("line 2: it has neither"));
         assert!(message("not json").starts_with("line 1: "));
+        let outcome = r#"{"id":"a","target":1,"prediction":1}"#;
+        assert_eq!(message(&format!("{outcome}\n{outcome}")), "line 2: the id `a` was there before");
+        let metric = r#"{"metric":"a","value":1}"#;
+        assert_eq!(message(&format!("{metric}\n{metric}")), "line 2: the metric `a` was there before");
         assert!(message("{\"metric\":\"a\",\"value\":\"x\"}").starts_with("line 1: "));
     }
 }

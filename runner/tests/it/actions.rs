@@ -270,6 +270,53 @@ async fn a_step_measures_for_itself() {
     assert!(evaluation.outcomes.is_some());
 }
 
+/// What a step says of its examples is what the gate compares: paired by id, as an evaluation's own outcomes are.
+#[tokio::test]
+async fn a_steps_own_outcomes_reach_the_gate() {
+    use workflows::{
+        compare,
+        evaluation::Outcomes,
+        gate::{Answer, Bound, Policy, Rule, Side, judge},
+    };
+    let mut bench = Bench::new();
+    let mut sides: Vec<Side> = Vec::new();
+    for every in [50, 4] {
+        let job = format!(
+            r#"
+    steps:
+      - id: answers
+        run: |
+          i=0
+          while [ $i -lt 400 ]; do
+            right=1; [ $((i % {every})) -eq 0 ] && right=0
+            echo "{{\"id\":\"q$i\",\"target\":1,\"prediction\":$right,\"values\":{{\"exact_match\":$right}}}}"
+            i=$((i + 1))
+          done >> "$ASSAY_METRICS"
+"#
+        );
+        let done = bench.run(&job).await;
+        done.concluded(Conclusion::Success);
+        let evaluation = &done.result.evaluations[0];
+        let blob = bench.path().join("host/blobs").join(evaluation.outcomes.as_ref().unwrap().digest.hex());
+        let text = String::from_utf8(zstd::decode_all(&fs::read(blob).unwrap()[..]).unwrap()).unwrap();
+        sides.push(compare::side("j", evaluation, Some(&Outcomes::parse(&text).unwrap())));
+    }
+    let nothing = workflows::gate::Amount { value: 0.0, unit: workflows::gate::Unit::Absolute };
+    let rule = Rule {
+        metric: "exact_match".to_owned(),
+        bounds: vec![Bound::MaxDrop(nothing)],
+        test: Default::default(),
+        line: 0,
+    };
+    let policy = Policy { rules: vec![rule], defaults: Default::default() };
+    let (base, head) = (&sides[..1], &sides[1..]);
+    let verdict = judge(&policy, head, Some(base));
+    let finding = &verdict.rules[0];
+    assert_eq!(verdict.verdict, Answer::Fail, "{finding:?}");
+    assert_eq!(finding.n, 400, "{finding:?}");
+    assert_eq!(judge(&policy, base, Some(base)).verdict, Answer::Pass);
+}
+
 #[tokio::test]
 async fn a_composite_action_has_inputs_and_outputs_of_its_own() {
     let mut bench = Bench::new();
