@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_named() {
-        let message = |text| format!("{:#}", parse(text).err().unwrap());
+        let message = |text: &str| format!("{:#}", parse(text).err().unwrap());
         assert!(message("{\"metric\":\"a\",\"value\":1}\n{}").starts_with("line 2: it has neither"));
         assert!(message("not json").starts_with("line 1: "));
         let outcome = r#"{"id":"a","target":1,"prediction":1}"#;

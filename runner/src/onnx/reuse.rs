@@ -71,8 +71,10 @@ pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError>
         ..settings.clone()
     };
     let device = device_name(settings.provider, settings.device);
-    let inputs =
-        format!("{KEYS}\n{}\n{runtime}\n{model}\n{dataset}\n{device}\n{tokenizer}\n{settings:?}", env!("CARGO_PKG_VERSION"));
+    let inputs = format!(
+        "{KEYS}\n{}\n{runtime}\n{model}\n{dataset}\n{device}\n{tokenizer}\n{settings:?}",
+        env!("CARGO_PKG_VERSION")
+    );
     Ok(Key { key: Digest::from_sha256(Sha256::digest(inputs).into()), model, dataset })
 }
 

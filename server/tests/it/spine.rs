@@ -57,6 +57,7 @@ fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
         n: EXAMPLES as u64,
         metrics: [("accuracy".to_owned(), (EXAMPLES - wrong) as f64 / EXAMPLES as f64)].into(),
         per_class: [].into(),
+        confusion: [].into(),
         slices: [].into(),
         model: file("model.onnx", &header.model),
         dataset: file("heldout.npz", &header.dataset),
