@@ -142,6 +142,11 @@ impl MultiLabel {
             let scores: Vec<f64> = scores.iter().skip(label).step_by(labels).copied().collect();
             of(&targets, &scores, None)
         };
+        // By support, what counts for nothing need not be defined.
+        let of_label = |label: usize| match average {
+            "weighted" if self.targets[label] == 0.0 => Some(0.0),
+            _ => of_label(label),
+        };
         let values: Vec<f64> = (0..labels).map(of_label).collect::<Option<_>>()?;
         match average {
             "macro" => defined(sum(values.iter().copied()) / labels as f64),

@@ -83,7 +83,8 @@ pub enum MultiClass {
 }
 
 /// `roc_auc_score(multi_class=…)`. `scores` holds rows of `classes` numbers. `by_support` counts classes (or pairs)
-/// by their prevalence. None where a class never occurs as a target. Weights of examples do not go with pairs:
+/// by their prevalence. A class that never occurs as a target leaves one against the rest undefined, unless it counts
+/// by its prevalence, which is nothing; pairs are of classes that occur. Weights of examples do not go with pairs:
 /// scikit-learn defines them for one class against the rest only.
 pub fn roc_auc_multiclass(
     targets: &[u32],
@@ -101,13 +102,20 @@ pub fn roc_auc_multiclass(
             for (class, members) in members.iter().enumerate() {
                 let positive: Vec<bool> = targets.iter().map(|t| *t as usize == class).collect();
                 let column: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
-                values.push(roc_auc(&positive, &column, weights)?);
-                supports.push(if by_support { sum(members.iter().map(|i| weight(*i))) } else { 1.0 });
+                let support = if by_support { sum(members.iter().map(|i| weight(*i))) } else { 1.0 };
+                // What counts for nothing need not be defined.
+                if support != 0.0 {
+                    values.push(roc_auc(&positive, &column, weights)?);
+                    supports.push(support);
+                }
             }
         }
         MultiClass::OneVsOne => {
             for a in 0..classes {
                 for b in a + 1..classes {
+                    if members[a].is_empty() || members[b].is_empty() {
+                        continue;
+                    }
                     let both = || members[a].iter().chain(&members[b]);
                     let is_a: Vec<bool> = both().map(|i| targets[*i] as usize == a).collect();
                     let is_b: Vec<bool> = is_a.iter().map(|is_a| !is_a).collect();

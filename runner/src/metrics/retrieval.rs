@@ -15,6 +15,8 @@ pub struct Ranked {
 impl Ranked {
     /// Scores must not be NaN; gains must not be negative.
     pub fn new(gains: &[f64], scores: &[f64]) -> Self {
+        // Both zeros are one score.
+        let scores: Vec<f64> = scores.iter().map(|score| score + 0.0).collect();
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
         let ties = (1..=order.len())

@@ -294,7 +294,10 @@ async fn a_steps_own_outcomes_reach_the_gate() {
           done >> "$ASSAY_METRICS"
 "#
         );
-        let done = bench.run(&job).await;
+        let mut spec = bench.spec(&job);
+        // The commit stands for the model.
+        spec.checkout.sha = format!("{every:040}").parse().unwrap();
+        let done = bench.run_spec(&spec).await;
         done.concluded(Conclusion::Success);
         let evaluation = &done.result.evaluations[0];
         let blob = bench.path().join("host/blobs").join(evaluation.outcomes.as_ref().unwrap().digest.hex());

@@ -43,6 +43,10 @@ def calibration_error(y, predictions, scores, w):
 def classification(name, y, predictions, scores, classes, w=None):
     y, predictions = np.asarray(y, dtype=int), np.asarray(predictions, dtype=int)
     labels = list(range(classes))
+    # scikit-learn clips float32 scores at float32's epsilon, and then adds up in float32, to 7 digits. The reference is its
+    # value of the same scores, clipped as it does, added up in float64.
+    epsilon = 0.0 if scores is None else float(np.finfo(scores.dtype).eps)
+    scores = None if scores is None else scores.astype(float)
     e = {}
     if len(y):
         e["accuracy"] = e["exact_match"] = value(lambda: m.accuracy_score(y, predictions, sample_weight=w))
@@ -64,7 +68,7 @@ def classification(name, y, predictions, scores, classes, w=None):
             per_class[label] = [p[i], r[i], f[i], float(s[i])]
         matrix = m.confusion_matrix(y, predictions, labels=labels, sample_weight=w).astype(float).tolist()
     if scores is not None and len(y):
-        e["log_loss"] = value(lambda: m.log_loss(y, scores, labels=labels, sample_weight=w))
+        e["log_loss"] = value(lambda: m.log_loss(y, np.clip(scores, epsilon, 1 - epsilon), labels=labels, sample_weight=w))
         e["brier"] = value(lambda: m.brier_score_loss(
             y, scores[:, 1] if classes == 2 else scores, labels=labels, sample_weight=w, **({"pos_label": 1} if classes == 2 else {})))
         e["calibration_error"] = calibration_error(y, predictions, scores.astype(float), w)
@@ -87,7 +91,7 @@ def classification(name, y, predictions, scores, classes, w=None):
     print(json.dumps({
         "kind": "classification", "name": name, "classes": classes, "targets": y.tolist(), "predictions": predictions.tolist(),
         "scores": None if scores is None else scores.astype(float).tolist(),
-        "epsilon": 0.0 if scores is None else float(np.finfo(scores.dtype).eps),
+        "epsilon": epsilon,
         "weights": None if w is None else w.tolist(), "expected": e, "per_class": per_class, "matrix": matrix,
     }))
 
