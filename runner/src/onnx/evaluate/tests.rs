@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use workflows::evaluation::Outcomes;
 
 use super::*;
+use crate::onnx::Provider;
 use crate::onnx::runtime::runtime;
 
 fn digits(model: &str) -> EvalSettings {
