@@ -9,12 +9,15 @@ pub fn log_loss_of(probability: f64, epsilon: f64) -> f64 {
     -probability.clamp(epsilon, 1.0 - epsilon).ln()
 }
 
-/// One example's part of `brier_score_loss`: the squared distance from the one-hot target. Halved for
-/// two classes, as in Brier's binary score (`scale_by_half="auto"`).
+/// One example's part of `brier_score_loss`: the squared distance from the one-hot target; of two classes the squared
+/// error of the second's probability alone, Brier's binary score.
 pub fn brier_of(probabilities: &[f64], target: usize) -> f64 {
-    let each = probabilities.iter().enumerate();
-    let distance: f64 = each.map(|(class, p)| if class == target { (1.0 - p) * (1.0 - p) } else { p * p }).sum();
-    if probabilities.len() < 3 { distance / 2.0 } else { distance }
+    let square = |x: f64| x * x;
+    let error = |class: usize, p: f64| square(if class == target { 1.0 - p } else { p });
+    match probabilities {
+        [_, second] => error(1, *second),
+        many => many.iter().enumerate().map(|(class, p)| error(class, *p)).sum(),
+    }
 }
 
 /// Expected calibration error: the mean distance of confidence and accuracy over bins of equal width,
