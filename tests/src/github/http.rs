@@ -71,6 +71,10 @@ async fn handle(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> Http
     };
     let reply = api::answer(&mut locked(&shared), &asked);
     webhooks::send_outbox(&shared);
+    let latency = locked(&shared).latency;
+    if asked.method == "POST" && asked.path.ends_with("/check-runs") && !latency.is_zero() {
+        actix_web::rt::time::sleep(latency).await;
+    }
     match reply {
         Some(reply) => {
             let status = StatusCode::from_u16(reply.status).expect("the fake's statuses are real");

@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -57,6 +58,7 @@ impl FakeGithub {
         };
         let state = State {
             url: String::new(),
+            latency: Duration::ZERO,
             app,
             manifests: Vec::new(),
             repos: Vec::new(),

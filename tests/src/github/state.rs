@@ -1,6 +1,6 @@
 //! What GitHub knows. Everything that the fake says over HTTP is derived from here; tests look here.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -11,6 +11,8 @@ use super::{auth::Keys, faults::Fault};
 pub struct State {
     /// Where this GitHub is reached.
     pub url: String,
+    /// How long the answer to a new check run is under way, once it is made.
+    pub latency: Duration,
     pub app: App,
     /// Codes that can be exchanged for an App, and what the App is to be.
     pub manifests: Vec<(String, Value)>,
