@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use runner::onnx::inspect::inspect;
 use serde_json::Value;
 use tests::binary::assay;
 
@@ -210,4 +211,43 @@ jobs:
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(told.contains("the process crashed (SIGFPE) on this model"), "{told}");
     assert!(told.contains("crash failure, good success"), "{told}");
+}
+
+/// What `inspections.py` prints, run with the `onnx` package, which pip fetches once into the target directory.
+fn what_onnx_says() -> Vec<Value> {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-onnx-1.23.2");
+    if !kept.is_dir() {
+        let making = kept.with_extension(std::process::id().to_string());
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
+        let output = Command::new("python3").args(pip).arg(&making).arg("onnx==1.23.2").output();
+        let output = output.expect("python3 is installed (apt-get install python3 python3-pip)");
+        assert!(output.status.success(), "pip: {}", String::from_utf8_lossy(&output.stderr));
+        // Another test may have been faster; then its directory stays.
+        fs::rename(&making, &kept).ok();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/inspections.py");
+    let models = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models");
+    let output = Command::new("python3").arg(script).arg(models).env("PYTHONPATH", kept).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The nine models that `onnx` ships and those in three other packages, some of them with subgraphs.
+#[test]
+fn real_models_are_what_the_onnx_package_says() {
+    let told = what_onnx_says();
+    assert!(told.len() >= 12, "{} models", told.len());
+    for mut expected in told {
+        let path = expected["path"].as_str().unwrap().to_owned();
+        let inspection = inspect(Path::new(&path), Some(Path::new(&path))).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let difference = &inspection.against.as_ref().unwrap().difference;
+        assert!(difference.identical && difference.signature.is_empty(), "{path}");
+        assert_eq!(difference.weights.unchanged, inspection.weights, "{path}");
+        let mut found = serde_json::to_value(&inspection).unwrap();
+        for value in [&mut expected, &mut found] {
+            let beside = ["path", "model", "external", "against"];
+            value.as_object_mut().unwrap().retain(|key, _| !beside.contains(&key.as_str()));
+        }
+        assert_eq!(found, expected, "{path}");
+    }
 }
