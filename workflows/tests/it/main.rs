@@ -2,6 +2,7 @@
 //! statistics against scipy and statsmodels.
 
 mod expressions;
+mod mutation;
 mod properties;
 mod python;
 mod reference;
