@@ -70,6 +70,20 @@ impl Api {
         serde_json::from_str(&body).with_context(|| format!("{url} answered something unexpected"))
     }
 
+    /// Posts as the holder of a token; the status and the JSON of the answer, whatever it is.
+    pub async fn post(
+        &self,
+        path: &str,
+        token: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<(u16, serde_json::Value)> {
+        let url = format!("{}{path}", self.base);
+        let request = self.client.post(&url).bearer_auth(token).json(body);
+        let reply = request.send().await.with_context(|| format!("no answer from {}", self.base))?;
+        let (status, body) = (reply.status().as_u16(), reply.text().await?);
+        Ok((status, serde_json::from_str(&body).unwrap_or_else(|_| body.into())))
+    }
+
     /// Sends a signed delivery, as a forge does.
     pub async fn deliver(&self, forge: &str, event: &str, guid: &str, sig: &str, body: Vec<u8>) -> anyhow::Result<()> {
         let reply = self

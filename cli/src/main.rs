@@ -1,6 +1,7 @@
 //! The one binary, `assay`: arguments and wiring only.
 #![expect(unreachable_pub, reason = "a binary has no outside: `pub` marks what other modules use")]
 
+mod accept;
 mod api;
 mod bench;
 mod check;
@@ -65,6 +66,10 @@ enum Command {
     /// The gate itself.
     #[command(subcommand)]
     Gate(Gate),
+    /// Accept a failed gate, with a reason: recorded, and for one commit alone.
+    Accept(accept::Accept),
+    /// Who accepted which failed gates, when and why.
+    Audit(accept::Audit),
     /// Write a workflow for the models in a repository.
     Init(init::Args),
     /// Hooks of the local forge.
@@ -115,6 +120,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Gate(Gate::Simulate(args)) => simulate::run(&args),
+        Command::Accept(args) => block_on(accept::accept(args)),
+        Command::Audit(args) => block_on(accept::audit(args)),
         Command::Init(args) => init::run(&args),
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::GithubApp(args) => block_on(github_app::run(args)),

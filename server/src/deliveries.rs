@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use workflows::ids::Forge;
 
 use crate::{
+    acceptance,
     app::App,
     forge::{Fact, ForgeError},
     intake, planning, rerun,
@@ -74,8 +75,16 @@ async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, Plan
             rerun::requested(app, delivery, &repo, &head, &external_id).await
         }
         Fact::RerequestedAll { repo, head, .. } => rerun::requested_all(app, delivery, &repo, &head).await,
-        Fact::RequestedAction { identifier, .. } => {
-            finish(app, delivery, format!("ignored: this server offers no button {identifier:?}")).await
+        Fact::RequestedAction { repo, head, external_id, identifier, actor, actor_id, .. } => {
+            let pressed = acceptance::Pressed {
+                repo: &repo,
+                head: &head,
+                external_id: &external_id,
+                identifier: &identifier,
+                actor: &actor,
+                actor_id,
+            };
+            acceptance::pressed(app, delivery, &pressed).await
         }
         Fact::Ignored { reason } => finish(app, delivery, format!("ignored: {reason}")).await,
     }

@@ -60,6 +60,20 @@ pub struct CheckRun {
     pub summary: String,
     pub text: Option<String>,
     pub annotations: Vec<Annotation>,
+    /// Buttons, at most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<CheckAction>,
+}
+
+/// A button that a check run offers; pressing it comes back as [`Fact::RequestedAction`].
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CheckAction {
+    /// At most 20 characters.
+    pub label: String,
+    /// At most 40.
+    pub description: String,
+    /// At most 20.
+    pub identifier: String,
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -89,6 +103,8 @@ pub enum Fact {
         identifier: String,
         /// The forge's account name; what they may do is asked of the forge.
         actor: String,
+        /// The forge's number of the account.
+        actor_id: Option<u64>,
         installation: Option<u64>,
     },
     /// Nothing to do; the reason is for the log and the delivery's record.
@@ -190,6 +206,13 @@ impl Forges {
             }
             Forge::Github => Ok(before.cloned()),
         }
+    }
+
+    /// Whether someone may accept a failed gate: who maintains the repository may. The local forge has no
+    /// accounts: there the holder of a token may, and is not asked for here.
+    pub async fn is_maintainer(&self, repo: &Repo, user: &str) -> Result<bool, ForgeError> {
+        let (github, installation) = self.github(repo)?;
+        Ok(github.permission(installation, &repo.name, user).await? >= github::Permission::Maintain)
     }
 
     /// How a runner gets the commit of an event.

@@ -9,6 +9,7 @@
 //! run forward; [`leases`] is what runners may do; [`gate`] judges; [`checks`] tells the forge. All of it
 //! is kept by [`store`].
 
+pub mod acceptance;
 pub mod app;
 pub mod blobs;
 pub mod checks;

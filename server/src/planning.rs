@@ -89,6 +89,7 @@ pub async fn plan(
             gate: Gate::Pending { since: now },
             gate_round: 0,
             wait: None,
+            acceptances: vec![],
         },
     };
     if let Some(known) = planning_of(&commit_record, &planning.delivery) {

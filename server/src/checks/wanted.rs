@@ -8,6 +8,7 @@ use workflows::{
 };
 
 use crate::{
+    acceptance,
     app::App,
     digest::beginning,
     forge::{CheckRun, CheckState},
@@ -66,6 +67,7 @@ async fn of_run(app: &App, run: &Run) -> anyhow::Result<Vec<CheckRun>> {
             summary: title,
             text: None,
             annotations,
+            actions: vec![],
         });
     }
     Ok(checks)
@@ -98,6 +100,7 @@ fn of_job(app: &App, run: &Run, job: &Job) -> CheckRun {
         summary: summary(job, &word),
         text: None,
         annotations: job.result.as_ref().map(|result| result.annotations.clone()).unwrap_or_default(),
+        actions: vec![],
     }
 }
 
@@ -171,6 +174,10 @@ fn cell(text: &str) -> String {
 }
 
 fn of_gate(app: &App, commit: &HeadCommit) -> CheckRun {
+    let actions = match &commit.gate {
+        Gate::Pending { .. } => vec![],
+        Gate::Concluded(report) => acceptance::buttons(report),
+    };
     let (state, title, summary, text, annotations) = match &commit.gate {
         Gate::Pending { .. } => {
             let summary = "The gate is judged when every run of this commit has ended, and those of its base.";
@@ -193,6 +200,7 @@ fn of_gate(app: &App, commit: &HeadCommit) -> CheckRun {
         summary,
         text,
         annotations,
+        actions,
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait},
+        records::{Acceptance, Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait},
     },
 };
 
@@ -136,14 +136,15 @@ struct Judged {
     output: CheckOutput,
     verdict: Option<Verdict>,
     base: Option<Sha>,
+    acceptance: Option<Acceptance>,
 }
 
 impl Judged {
     fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
-        let CheckOutput { title, summary, text, annotations } = self.output;
+        let Self { conclusion, output, verdict, base, acceptance } = self;
+        let CheckOutput { title, summary, text, annotations } = output;
         let text = (!text.is_empty()).then_some(text);
-        let (conclusion, verdict, base) = (self.conclusion, self.verdict, self.base);
-        GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base }
+        GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base, acceptance }
     }
 }
 
@@ -188,7 +189,13 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     };
     let verdict = judge_on_its_own_thread(&found, &head, base.as_ref()).await?;
     let base = planning.base.as_ref().filter(|_| base.is_some());
-    Ok(Some(About { base, ..about }.verdict(found, verdict, &head, &failed)))
+    let mut acceptances = match &planning.policy {
+        PolicySource::Head => crate::acceptance::merged(app, &commit.repo).await?,
+        PolicySource::Base { .. } => Vec::new(),
+    };
+    acceptances.extend(commit.acceptances.iter().cloned());
+    let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, base);
+    Ok(Some(About { base, ..about }.verdict(found, verdict, &head, &failed, acceptance)))
 }
 
 /// Why there is nothing to judge where something went wrong; none where nothing did.

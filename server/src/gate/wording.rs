@@ -11,7 +11,7 @@ use workflows::{
 use super::{Judged, evidence::Evidence};
 use crate::{
     app::App,
-    store::records::{FileOutcome, HeadCommit, Run},
+    store::records::{Acceptance, FileOutcome, HeadCommit, Run},
 };
 
 /// What a verdict, or its absence, is about.
@@ -34,10 +34,17 @@ impl About<'_> {
 
     pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
         let (conclusion, output) = nothing_judged(why, &self.context());
-        Judged { conclusion, output, verdict: None, base: None }
+        Judged { conclusion, output, verdict: None, base: None, acceptance: None }
     }
 
-    pub(super) fn verdict(&self, found: Found, verdict: Verdict, head: &Evidence, failed: &[&Run]) -> Judged {
+    pub(super) fn verdict(
+        &self,
+        found: Found,
+        verdict: Verdict,
+        head: &Evidence,
+        failed: &[&Run],
+        acceptance: Option<&Acceptance>,
+    ) -> Judged {
         let Found { policy, file, changed } = found;
         let mut context = Context { policy_file: Some(file), gate_changed: changed, ..self.context() };
         context.ran = head.ran.clone();
@@ -45,15 +52,29 @@ impl About<'_> {
             let word = run.conclusion().map_or("not ended", Conclusion::as_str);
             context.notes.push(format!("Run #{} ({}) ended with {word}.", run.number, run.workflow_name));
         }
+        context.acceptance = acceptance.map(of_report);
         let mut output = report::check_run(&verdict, &context);
         let mut conclusion = report::conclusion(&verdict, &policy.defaults);
+        if let Some(acceptance) = acceptance {
+            conclusion = crate::acceptance::conclusion(&verdict, &policy, acceptance);
+        }
         if let Some(run) = failed.first()
             && conclusion.passes()
         {
             conclusion = Conclusion::Failure;
             output.title = format!("Run #{} did not pass; of what it evaluated: {}", run.number, output.title);
         }
-        Judged { conclusion, output, verdict: Some(verdict), base: self.base.cloned() }
+        Judged { conclusion, output, verdict: Some(verdict), base: self.base.cloned(), acceptance: acceptance.cloned() }
+    }
+}
+
+/// A decision in a report's words.
+pub(crate) fn of_report(acceptance: &Acceptance) -> report::Acceptance {
+    report::Acceptance {
+        by: acceptance.by.name.clone(),
+        at: acceptance.at.to_string(),
+        reason: acceptance.reason.clone(),
+        rules: acceptance.rules.iter().map(|rule| rule.metric.clone()).collect(),
     }
 }
 
@@ -95,7 +116,7 @@ pub(super) fn unusable(reason: &str) -> Judged {
         text: String::new(),
         annotations: vec![],
     };
-    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None }
+    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None, acceptance: None }
 }
 
 /// Where an evaluation ran, for people.

@@ -50,6 +50,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     completed_at: Option<String>,
     output: Output,
+    /// Sent also where there are none: buttons of before go away.
+    actions: &'a [crate::forge::CheckAction],
 }
 
 #[derive(Debug, Serialize)]
@@ -199,6 +201,7 @@ fn body<'a>(check: &'a CheckRun, annotations: &[Annotation]) -> Body<'a> {
             text: check.text.as_ref().map(|text| limits::bytes(text, limits::TEXT_BYTES)),
             annotations: annotations.iter().map(annotation).collect(),
         },
+        actions: &check.actions,
     }
 }
 
@@ -252,6 +255,7 @@ mod tests {
             summary: String::new(),
             text: None,
             annotations: Vec::new(),
+            actions: Vec::new(),
         }
     }
 

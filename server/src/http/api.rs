@@ -20,6 +20,9 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/runs/{number}/cancel", web::post().to(runs::cancel))
         .route("/runs/{number}/rerun", web::post().to(runs::rerun))
         .route("/metrics/{name}", web::get().to(metrics::trend))
+        .route("/runs/{number}/accept", web::post().to(gate::accept_run))
+        .route("/audit", web::get().to(gate::audit))
+        .route("/commits/{sha}/gate/accept", web::post().to(gate::accept))
         .route("/commits/{sha}/gate", web::get().to(gate::answer));
     config.service(repo);
 }

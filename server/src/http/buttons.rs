@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     app::{SharedApp, same_secret},
-    rerun,
+    acceptance, history, rerun,
+    store::records::Via,
 };
 
 pub(super) fn routes(config: &mut http::ServiceConfig) {
@@ -20,7 +21,8 @@ pub(super) fn routes(config: &mut http::ServiceConfig) {
         .route("/sign-in", http::post().to(sign_in))
         .route("/sign-out", http::post().to(sign_out))
         .route("/{owner}/{repo}/runs/{number}/cancel", http::post().to(cancel))
-        .route("/{owner}/{repo}/runs/{number}/rerun", http::post().to(again));
+        .route("/{owner}/{repo}/runs/{number}/rerun", http::post().to(again))
+        .route("/{owner}/{repo}/runs/{number}/accept", http::post().to(accept));
 }
 
 fn see(address: &str) -> HttpResponse {
@@ -104,6 +106,29 @@ async fn again(
     visitor.signed_in()?.check(&app, &form.token)?;
     let repo = repo_name(&path.0, &path.1)?;
     rerun::rerun(&app, &repo, path.2).await?;
+    Ok(see(&urls::run(&repo, path.2)))
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    token: String,
+    reason: String,
+    /// Whose decision it is.
+    by: Option<String>,
+}
+
+async fn accept(
+    app: http::Data<SharedApp>,
+    visitor: Visitor,
+    path: OfRun,
+    form: http::Form<Accepted>,
+) -> Result<HttpResponse, PageError> {
+    let Accepted { token, reason, by } = form.into_inner();
+    visitor.signed_in()?.check(&app, &token)?;
+    let repo = repo_name(&path.0, &path.1)?;
+    let run = history::run(&app, &repo, path.2).await?;
+    let by = acceptance::holder(&app, &repo, by.as_deref(), Via::Page).await?;
+    acceptance::accept(&app, &repo, &run.head, &acceptance::Request { by, reason, rules: vec![] }).await?;
     Ok(see(&urls::run(&repo, path.2)))
 }
 

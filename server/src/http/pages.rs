@@ -51,7 +51,7 @@ impl ResponseError for PageError {
         let title = match &self.0 {
             ApiError::NotFound(_) => "Page not found",
             ApiError::Invalid(_) | ApiError::Conflict(_) | ApiError::TooLarge { .. } => "This cannot be shown",
-            ApiError::Unauthorized(_) => "Not allowed",
+            ApiError::Unauthorized(_) | ApiError::Forbidden(_) => "Not allowed",
             ApiError::Full(_) | ApiError::Unavailable(_) | ApiError::Internal(_) => "Something went wrong here",
         };
         let page = ErrorPage { status: status.as_u16(), title: title.to_owned(), message: self.0.to_string() };

@@ -237,7 +237,7 @@ impl From<ApiError> for RunnerError {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::Invalid(message) | ApiError::NotFound(message) | ApiError::Conflict(message) => invalid(message),
-            ApiError::Unauthorized(_) => RunnerError::Refused(Refusal::Unauthorized),
+            ApiError::Unauthorized(_) | ApiError::Forbidden(_) => RunnerError::Refused(Refusal::Unauthorized),
             ApiError::TooLarge { limit } => RunnerError::TooLarge { limit },
             // A runner tries again after any of these.
             ApiError::Full(error) | ApiError::Unavailable(error) | ApiError::Internal(error) => {

@@ -13,13 +13,14 @@ use workflows::{
 
 use super::{status_of_job, status_of_run};
 use crate::{
+    acceptance,
     app::App,
     error::ApiError,
     history, run_files, runs,
     store::{
         engine::Direction,
         keys,
-        records::{FileOutcome, Gate, HeadCommit, Job, Repo, Run, RunState, Samples, Text},
+        records::{FileOutcome, Gate, GateReport, HeadCommit, Job, Repo, Run, RunState, Samples, Text},
     },
 };
 
@@ -33,6 +34,10 @@ pub async fn run(app: &App, repo: &RepoName, number: u64, attempt: Option<u32>) 
     let run = of_attempt(&newest, attempt)?;
     let jobs: Vec<Job> = runs::jobs(app, &run).await?.into_iter().map(|job| job.record).collect();
     let (gate, base) = gate(app, &run).await?;
+    let report = concluded(app, &run).await?;
+    let accept = attempt.is_none() && report.as_deref().is_some_and(acceptance::can_be_accepted);
+    let actions = Actions { accept, ..Actions::default() };
+    let acceptance = report.and_then(|report| report.acceptance).map(acceptance_view);
     let baseline = match &base {
         Some(base) => evaluations_of(app, &repo.name, base).await?,
         None => Vec::new(),
@@ -64,8 +69,8 @@ pub async fn run(app: &App, repo: &RepoName, number: u64, attempt: Option<u32>) 
         diagnostics: diagnostics(app, &run).await?,
         annotations,
         attempts: attempts(&newest),
-        actions: Actions::default(),
-        acceptance: None,
+        actions,
+        acceptance,
         repo: repo.name,
         forge: repo.forge,
         default_branch: repo.default_branch,
@@ -192,6 +197,19 @@ async fn job_view(app: &App, job: &Job) -> Result<JobView, ApiError> {
         isolation: result.map(|result| result.isolation),
         telemetry: samples.into_iter().flat_map(|samples| samples.record.samples).collect(),
     })
+}
+
+fn acceptance_view(acceptance: crate::store::records::Acceptance) -> web::Acceptance {
+    let rules = acceptance.rules.into_iter().map(|rule| rule.metric).collect();
+    web::Acceptance { by: acceptance.by.name, at: acceptance.at, reason: acceptance.reason, rules }
+}
+
+async fn concluded(app: &App, run: &Run) -> Result<Option<Box<GateReport>>, ApiError> {
+    let commit = app.store.get::<HeadCommit>(&keys::commit(&run.repo, &run.head)).await?;
+    Ok(commit.and_then(|commit| match commit.record.gate {
+        Gate::Pending { .. } => None,
+        Gate::Concluded(report) => Some(report),
+    }))
 }
 
 async fn gate(app: &App, run: &Run) -> Result<(GateView, Option<Sha>), ApiError> {

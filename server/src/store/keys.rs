@@ -19,6 +19,7 @@
 //! | `commit` | repository, commit | [`HeadCommit`](super::records::HeadCommit) |
 //! | `open-commit` | repository, commit | nothing: its gate is not concluded, or the forge not told |
 //! | `check` | repository, external id | [`PostedCheck`](super::records::PostedCheck) |
+//! | `audit` | repository, time, commit | [`Acceptance`](super::records::Acceptance) |
 //! | `metric` | repository, branch, metric, time, run, evaluation | [`MetricPoint`](super::records::MetricPoint) |
 //! | `runner` | name | [`Runner`](super::records::Runner) |
 //! | `group` | repository, concurrency group | [`ConcurrencyGroup`](super::records::ConcurrencyGroup) |
@@ -217,6 +218,15 @@ pub fn open_commits_of(repo: &RepoName) -> Key {
 
 pub fn open_commit(repo: &RepoName, sha: &Sha) -> Key {
     open_commits_of(repo).text(sha.as_str())
+}
+
+/// Decisions about a repository's gates, in the order of time.
+pub fn audit(repo: &RepoName) -> Key {
+    Key::family("audit").repo(repo)
+}
+
+pub fn audited(repo: &RepoName, at: Timestamp, sha: &Sha) -> Key {
+    audit(repo).time(at).text(sha.as_str())
 }
 
 pub fn check(repo: &RepoName, external_id: &str) -> Key {

@@ -1,11 +1,13 @@
 //! What is kept. Each record is written as a version byte and JSON; see `super::codec`.
 
+mod acceptance;
 mod commit;
 mod delivery;
 mod job;
 mod repo;
 mod run;
 
+pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
 pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Wait};
 pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
@@ -33,6 +35,7 @@ records!(
     Artifact,
     HeadCommit,
     PostedCheck,
+    Acceptance,
     MetricPoint,
     Runner,
     ConcurrencyGroup,

@@ -1,6 +1,7 @@
 //! Tests that need processes or files of their own; and the server over real HTTP, with real bare
 //! repositories and a runner that does as the test says.
 
+mod acceptance;
 mod jobs;
 mod pages;
 mod spine;

@@ -10,7 +10,7 @@ use workflows::{
 
 use crate::world::{ONE_JOB, Runner, World, result};
 
-const GATED: &str = "on: [push, pull_request]
+pub(crate) const GATED: &str = "on: [push, pull_request]
 jobs:
   eval:
     runs-on: linux
@@ -27,7 +27,7 @@ fn digest(bytes: &[u8]) -> Digest {
 }
 
 /// Outcomes of a model that is right on all but the first `wrong` examples, and what a step says of them.
-fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
+pub(crate) fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
     let header = OutcomesHeader {
         schema: 1,
         task: "classification".into(),
@@ -77,7 +77,7 @@ fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
     (evaluation, text.into_bytes())
 }
 
-async fn evaluate(runner: &Runner, model: &str, wrong: usize) {
+pub(crate) async fn evaluate(runner: &Runner, model: &str, wrong: usize) {
     let claim = runner.claim().await;
     let (evaluation, outcomes) = evaluated(model, wrong);
     let blob = &evaluation.outcomes.as_ref().unwrap().digest;

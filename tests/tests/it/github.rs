@@ -43,6 +43,7 @@ fn check(head: &Sha, state: CheckState) -> CheckRun {
         summary: "as it should be".to_owned(),
         text: None,
         annotations: Vec::new(),
+        actions: vec![],
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommitRef, Context,
+    Acceptance, CommitRef, Context,
     limits::{MAX_ANNOTATIONS, MAX_BYTES, MAX_TITLE, cut, shorten},
     text::{cells, headline, next_steps, several_evaluations, word},
 };
@@ -40,9 +40,12 @@ const FLIPS_SHOWN: usize = 50;
 /// What `assay/gate` shows on a commit.
 pub fn check_run(verdict: &Verdict, context: &Context) -> CheckOutput {
     let headline = headline(verdict);
-    let title = headline.trim_end_matches('.');
+    let title = match &context.acceptance {
+        None => headline.trim_end_matches('.').to_owned(),
+        Some(acceptance) => format!("Accepted by {}. {}", acceptance.by, headline.trim_end_matches('.')),
+    };
     CheckOutput::within_limits(
-        title,
+        &title,
         summary(verdict, context),
         details(verdict, context),
         annotations(verdict, context),
@@ -56,6 +59,14 @@ pub fn markdown(verdict: &Verdict, context: &Context) -> String {
 
 fn summary(verdict: &Verdict, context: &Context) -> String {
     let mut out = format!("**{}**\n\n", headline(verdict));
+    if let Some(acceptance) = &context.acceptance {
+        let Acceptance { by, at, reason, rules } = acceptance;
+        let (by, reason, rules) = (plain(by), plain(reason), code(&rules.join(", ")));
+        let _ = writeln!(
+            out,
+            "> **Accepted by {by}** at {at} for `{rules}`: {reason}. This holds for this commit alone.\n"
+        );
+    }
     let base = context.base.as_ref().map_or_else(|| "no baseline".to_owned(), commit);
     if !context.head.name.is_empty() {
         let _ = writeln!(out, "{base} → {}\n", commit(&context.head));

@@ -2,7 +2,7 @@
 
 use crate::gate::{Answer, RuleVerdict, Verdict, number};
 
-use super::{Acceptance, Context, limits::shorten};
+use super::{Context, limits::shorten};
 
 /// The verdict in words that a non-specialist understands; one sentence.
 pub(super) fn headline(verdict: &Verdict) -> String {
@@ -91,13 +91,6 @@ pub(super) fn several_evaluations(verdict: &Verdict) -> bool {
 /// What the reader can do about it.
 pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
     let mut steps = Vec::new();
-    if let Some(acceptance) = &context.acceptance {
-        let Acceptance { by, at, reason, rules } = acceptance;
-        steps.push(format!(
-            "Accepted by {by} at {at} for {}: {reason}. This holds for this commit alone.",
-            rules.join(", ")
-        ));
-    }
     match verdict.verdict {
         Answer::Fail => {
             if verdict.rules.iter().any(|rule| rule.verdict == Answer::Fail && rule.test == "none") {
@@ -108,7 +101,8 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
             }
             if context.acceptance.is_none() {
                 steps.push(
-                    "If the change is meant, allow it in the gate on the base branch first: a pull request is judged by the \
+                    "If the change is meant, a maintainer can accept it, with a reason, on the run's page, with `assay accept` or \
+                     by this check's button. Or allow it in the gate on the base branch first: a pull request is judged by the \
                      base's policy."
                         .to_owned(),
                 );

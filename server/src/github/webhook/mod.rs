@@ -149,6 +149,7 @@ fn check_run(delivery: CheckRun) -> Fact {
             head: run.head_sha,
             external_id,
             identifier: action.identifier,
+            actor_id: delivery.sender.as_ref().and_then(|sender| sender.id),
             actor: login(delivery.sender.map(|sender| sender.login)),
             installation,
         },

@@ -19,6 +19,8 @@ pub(super) struct Installation {
 #[derive(Debug, Deserialize)]
 pub(super) struct Sender {
     pub login: String,
+    #[serde(default)]
+    pub id: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]

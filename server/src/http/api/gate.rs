@@ -1,14 +1,20 @@
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use workflows::{gate::Verdict, ids::Sha, run::Conclusion};
+use serde::{Deserialize, Serialize};
+use workflows::{
+    gate::Verdict,
+    ids::{RepoName, Sha},
+    run::Conclusion,
+};
 
-use super::repo_name;
+use super::{Writer, repo_name};
 use crate::{
+    acceptance,
     app::SharedApp,
     error::ApiError,
+    history,
     store::{
         keys,
-        records::{Gate, HeadCommit},
+        records::{Acceptance, Gate, HeadCommit, Via},
     },
 };
 
@@ -27,6 +33,8 @@ struct Answer {
     text: Option<String>,
     base: Option<Sha>,
     verdict: Option<Verdict>,
+    /// The decision that let it pass in spite of its verdict.
+    acceptance: Option<Acceptance>,
     url: Option<String>,
 }
 
@@ -71,8 +79,71 @@ fn known(app: &SharedApp, commit: HeadCommit) -> Answer {
                 text: report.text,
                 base: report.base,
                 verdict: report.verdict,
+                acceptance: report.acceptance,
                 url,
             }
         }
     }
+}
+
+/// What is sent to accept a failed gate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    reason: String,
+    /// Whose decision it is: on GitHub an account that maintains the repository.
+    by: Option<String>,
+    /// Metrics as the rules name them; all that stand in the way where none is named.
+    #[serde(default)]
+    rules: Vec<String>,
+}
+
+pub(super) async fn accept(
+    _: Writer,
+    app: web::Data<SharedApp>,
+    path: web::Path<(String, String, Sha)>,
+    wanted: web::Json<Wanted>,
+) -> Result<HttpResponse, ApiError> {
+    accepted(&app, &repo_name(&path.0, &path.1)?, &path.2, wanted.into_inner()).await
+}
+
+/// The same for the head of a run.
+pub(super) async fn accept_run(
+    _: Writer,
+    app: web::Data<SharedApp>,
+    path: web::Path<(String, String, u64)>,
+    wanted: web::Json<Wanted>,
+) -> Result<HttpResponse, ApiError> {
+    let repo = repo_name(&path.0, &path.1)?;
+    let run = history::run(&app, &repo, path.2).await?;
+    accepted(&app, &repo, &run.head, wanted.into_inner()).await
+}
+
+async fn accepted(app: &SharedApp, repo: &RepoName, sha: &Sha, wanted: Wanted) -> Result<HttpResponse, ApiError> {
+    let Wanted { reason, by, rules } = wanted;
+    let by = acceptance::holder(app, repo, by.as_deref(), Via::Api).await?;
+    let acceptance = acceptance::accept(app, repo, sha, &acceptance::Request { by, reason, rules }).await?;
+    Ok(HttpResponse::Created().json(acceptance))
+}
+
+#[derive(Debug, Serialize)]
+struct Trail {
+    /// Newest first.
+    acceptances: Vec<Acceptance>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrailQuery {
+    limit: Option<usize>,
+}
+
+pub(super) async fn audit(
+    app: web::Data<SharedApp>,
+    path: web::Path<(String, String)>,
+    query: web::Query<TrailQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let repo = repo_name(&path.0, &path.1)?;
+    let acceptances = acceptance::audit(&app, &repo, query.limit.unwrap_or(100).clamp(1, 1000)).await?;
+    Ok(HttpResponse::Ok().json(Trail { acceptances }))
 }

@@ -8,6 +8,8 @@ use workflows::{
     syntax::Diagnostic,
 };
 
+use super::Acceptance;
+
 /// A head commit: which runs it started, and what its gate says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeadCommit {
@@ -23,6 +25,9 @@ pub struct HeadCommit {
     /// The forge could not tell what the gate needs to know.
     #[serde(default)]
     pub wait: Option<Wait>,
+    /// Decisions to merge in spite of the gate, oldest first; which of them holds is decided when it is judged.
+    #[serde(default)]
+    pub acceptances: Vec<Acceptance>,
 }
 
 /// Not again before then.
@@ -100,6 +105,9 @@ pub struct GateReport {
     /// Absent where there was nothing to judge.
     pub verdict: Option<Verdict>,
     pub base: Option<Sha>,
+    /// The decision that let it pass.
+    #[serde(default)]
+    pub acceptance: Option<Acceptance>,
 }
 
 /// What the forge was last told of a check run.
