@@ -32,7 +32,9 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Acceptance, Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait},
+        records::{
+            Acceptance, Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait,
+        },
     },
 };
 

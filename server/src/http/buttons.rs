@@ -10,8 +10,9 @@ use super::{
     session::{Session, Visitor, end_cookie},
 };
 use crate::{
+    acceptance,
     app::{SharedApp, same_secret},
-    acceptance, history, rerun,
+    history, rerun,
     store::records::Via,
 };
 

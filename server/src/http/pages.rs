@@ -140,8 +140,10 @@ async fn run(
             cancel: page.run.status.is_live(),
             rerun: !page.run.status.is_live() && !page.has_errors(),
             form_token: Some(session.form_token(&app)),
-            ..Actions::default()
+            ..page.actions
         };
+    } else {
+        page.actions = Actions::default();
     }
     Ok(html(page.render()))
 }

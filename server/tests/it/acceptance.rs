@@ -116,22 +116,32 @@ async fn what_was_accepted_is_the_baseline_after_the_merge() {
 }
 
 #[tokio::test]
-async fn the_button_on_the_page_wants_the_token() {
+async fn the_button_on_the_page_is_for_who_signed_in() {
     let (world, _, worse) = refused().await;
     let page = format!("{}/{REPO}/runs/2", world.url);
+    let button = format!("action=\"/{REPO}/runs/2/accept\"");
     let text = world.client.get(&page).send().await.unwrap().text().await.unwrap();
-    assert!(text.contains(&format!("action=\"/{REPO}/runs/2/accept\"")), "{text}");
+    assert!(!text.contains(&button), "nobody signed in: {text}");
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let press = async |token: &str| {
+    let secret = server::secrets::api_token(&world.data).unwrap();
+    let reply = client.post(format!("{}/sign-in", world.url)).form(&[("secret", &secret)]).send().await.unwrap();
+    let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let shown = async || client.get(&page).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    let text = shown().await;
+    assert!(text.contains(&button), "{text}");
+    let form = text.split(&button).nth(1).unwrap();
+    let token = form.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let press = async |cookie: &str, token: &str| {
         let form = [("token", token), ("by", "grace"), ("reason", "<b>meant</b>")];
-        client.post(format!("{page}/accept")).form(&form).send().await.unwrap()
+        client.post(format!("{page}/accept")).header("cookie", cookie).form(&form).send().await.unwrap()
     };
-    assert_eq!(press("guessed").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(press(&cookie, "guessed").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(press("assay-session=x", token).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(world.get(&format!("commits/{worse}/gate")).await["allowed"], false);
-    let reply = press(&server::secrets::api_token(&world.data).unwrap()).await;
+    let reply = press(&cookie, token).await;
     assert_eq!(reply.status(), StatusCode::SEE_OTHER);
     assert_eq!(reply.headers()["location"], format!("/{REPO}/runs/2"));
     assert_eq!(world.gate_concluded(&worse).await["acceptance"]["by"]["via"], "page");
-    let text = world.client.get(&page).send().await.unwrap().text().await.unwrap();
-    assert!(text.contains("Accepted by grace") && !text.contains("<b>meant") && !text.contains("/accept\""), "{text}");
+    let text = shown().await;
+    assert!(text.contains("Accepted by grace") && !text.contains("<b>meant") && !text.contains(&button), "{text}");
 }

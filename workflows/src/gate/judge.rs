@@ -295,10 +295,12 @@ impl Draft {
                 self.line.n = comparison.n;
                 self.line.discordant = comparison.discordant;
                 self.line.detectable = comparison.detectable(margin, defaults.alpha, defaults.power);
-                self.line.interval = Some(match sign(&self.bound) < 0.0 {
+                let (low, high) = match sign(&self.bound) < 0.0 {
                     true => (-comparison.upper, -comparison.lower),
                     false => (comparison.lower, comparison.upper),
-                });
+                };
+                // JSON has no infinity: what bounds nothing is no interval.
+                self.line.interval = (low.is_finite() && high.is_finite()).then_some((low, high));
                 self.open = Some(Open::Change { comparison, values, margin });
                 self
             }

@@ -269,6 +269,9 @@ fn benchmarks_are_judged_by_interleaved_blocks() {
     assert_eq!(judged(benchmark(20, 10.1), benchmark(20, 10.0)).verdict, Answer::Pass);
     let few = judged(benchmark(3, 11.0), benchmark(3, 10.0));
     assert_eq!(few.verdict, Answer::Inconclusive, "{}", only(&few).reason);
+    // What bounds nothing must still be read back from the store.
+    let stored = serde_json::to_string(&few).unwrap();
+    assert_eq!(serde_json::from_str::<Verdict>(&stored).unwrap(), few);
 }
 
 #[test]
