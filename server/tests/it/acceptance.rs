@@ -9,6 +9,8 @@ use crate::{
     world::{REPO, World},
 };
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 async fn accept(world: &World, token: Option<&str>, path: &str, body: &Value) -> (StatusCode, Value) {
     let request = world.client.post(format!("{}/api/v1/repos/{REPO}/{path}", world.url)).json(body);
     let request = match token {
@@ -124,7 +126,13 @@ async fn the_button_on_the_page_is_for_who_signed_in() {
     assert!(!text.contains(&button), "nobody signed in: {text}");
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let secret = server::secrets::api_token(&world.data).unwrap();
-    let reply = client.post(format!("{}/sign-in", world.url)).form(&[("secret", &secret)]).send().await.unwrap();
+    let reply = client
+        .post(format!("{}/sign-in", world.url))
+        .header("content-type", FORM)
+        .body(format!("secret={secret}"))
+        .send()
+        .await
+        .unwrap();
     let cookie = reply.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let shown = async || client.get(&page).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
     let text = shown().await;
@@ -132,8 +140,9 @@ async fn the_button_on_the_page_is_for_who_signed_in() {
     let form = text.split(&button).nth(1).unwrap();
     let token = form.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let press = async |cookie: &str, token: &str| {
-        let form = [("token", token), ("by", "grace"), ("reason", "<b>meant</b>")];
-        client.post(format!("{page}/accept")).header("cookie", cookie).form(&form).send().await.unwrap()
+        let form = format!("token={token}&by=grace&reason=%3Cb%3Emeant%3C%2Fb%3E");
+        let request = client.post(format!("{page}/accept")).header("cookie", cookie).header("content-type", FORM);
+        request.body(form).send().await.unwrap()
     };
     assert_eq!(press(&cookie, "guessed").await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(press("assay-session=x", token).await.status(), StatusCode::UNAUTHORIZED);
