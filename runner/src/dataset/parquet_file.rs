@@ -10,7 +10,7 @@ use std::{
 
 use parquet::{
     basic::{ConvertedType, LogicalType, Type as Physical},
-    column::reader::{ColumnReader, get_typed_column_reader},
+    column::reader::{ColumnReader, ColumnReaderImpl, get_typed_column_reader},
     data_type::{
         BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
     },
@@ -239,6 +239,9 @@ fn empty(kind: Kind) -> Values {
     }
 }
 
+/// Values, the reader that gave them, and the rows that they are of.
+type Typed<T> = (Vec<<T as DataType>::T>, ColumnReaderImpl<T>, usize);
+
 /// Levels of what is read: nothing may be null.
 struct Levels {
     most: i16,
@@ -296,11 +299,7 @@ impl Levels {
         }
     }
 
-    fn typed<T: DataType>(
-        &mut self,
-        reader: ColumnReader,
-        rows: usize,
-    ) -> Result<(Vec<T::T>, parquet::column::reader::ColumnReaderImpl<T>, usize), ParquetError> {
+    fn typed<T: DataType>(&mut self, reader: ColumnReader, rows: usize) -> Result<Typed<T>, ParquetError> {
         let mut reader = get_typed_column_reader::<T>(reader);
         let mut values = Vec::new();
         let (records, _, _) =

@@ -35,6 +35,9 @@ pub const OF_SCORES: [&str; 6] = [
     "average_precision_weighted",
 ];
 
+/// A metric of truths and scores, and weights where there are some.
+type OfRanks = fn(&[bool], &[f64], Option<&[f64]>) -> Option<f64>;
+
 /// What is known of the examples so far.
 #[derive(Debug, Clone)]
 pub struct MultiLabel {
@@ -92,9 +95,7 @@ impl MultiLabel {
 
     /// One metric; none where the examples leave it undefined.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        if self.exact.get().is_none() {
-            return None;
-        }
+        self.exact.get()?;
         let (family, average) = match name {
             "accuracy" | "exact_match" => return self.exact.get(),
             "hamming_loss" => return self.hamming.get(),
@@ -127,7 +128,7 @@ impl MultiLabel {
     }
 
     fn ranked(&self, family: &str, average: &str) -> Option<f64> {
-        let of: fn(&[bool], &[f64], Option<&[f64]>) -> Option<f64> = match family {
+        let of: OfRanks = match family {
             "roc_auc" => roc_auc,
             "average_precision" => average_precision,
             _ => return None,

@@ -40,8 +40,11 @@ struct Query {
     slices: Vec<Vec<u32>>,
 }
 
+/// What was asked for, if anything, and the metrics wanted by name.
+type Wanted = (Option<Vec<String>>, Vec<(String, Metric)>);
+
 /// The metrics wanted, by name.
-pub(super) fn ranked_metrics(setup: &TaskSetup) -> Result<(Option<Vec<String>>, Vec<(String, Metric)>), EvalError> {
+pub(super) fn ranked_metrics(setup: &TaskSetup) -> Result<Wanted, EvalError> {
     let asked = setup.check_metrics(&KNOWN, |name| Metric::parse(name).is_some())?;
     let names = asked.clone().unwrap_or_else(|| USUAL.map(str::to_owned).to_vec());
     let metrics = names.into_iter().filter_map(|name| Metric::parse(&name).map(|metric| (name, metric))).collect();
