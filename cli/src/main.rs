@@ -56,7 +56,7 @@ enum Command {
     /// Print what a workflow would run for an event.
     Plan(plan::Args),
     /// Evaluate one model on one data set.
-    Eval(eval::Args),
+    Eval(Box<eval::Args>),
     /// Time a model, alone or in turns with another.
     Bench(bench::Args),
     /// Tell what a model is, and what it changes of another.
@@ -115,7 +115,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args),
         Command::Expr(args) => expr::run(&args),
         Command::Plan(args) => plan::run(&args),
-        Command::Eval(args) => eval::run(args),
+        Command::Eval(args) => eval::run(*args),
         Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Compare(args) => compare::run(&args),

@@ -1,7 +1,7 @@
 //! How good a ranked list is for one query: its documents' relevance, best score first.
 //!
-//! Documents of equal score take turns at being first: [`ranked`] gives the order, and ties are told so that
-//! [`ndcg`] can average over them, as scikit-learn does.
+//! Documents of equal score take turns at being first: [`Ranked`] keeps where they begin and end, so that
+//! [`Ranked::ndcg`] can average over them, as scikit-learn does.
 
 /// The relevance of a query's documents, from the highest score down; documents of one score together.
 /// Of equal scores the one that comes first in the data set is first.
