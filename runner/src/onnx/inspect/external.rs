@@ -13,7 +13,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use workflows::ids::Digest;
 
-use super::model::External;
+use super::graph::External;
 
 /// The files, each once: as the model names it → where it is.
 pub(super) fn files(model: &Path, references: &[External]) -> Result<BTreeMap<String, PathBuf>, String> {

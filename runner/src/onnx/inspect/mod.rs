@@ -1,11 +1,12 @@
 //! Looking at a model without running it: what it is, what it needs from beside it, what changed.
 //!
-//! The file is hostile input: `wire` reads it as a stream, `model` keeps little of it, `external`
+//! The file is hostile input: `wire` reads it as a stream, `model` keeps little of it (a `graph`), `external`
 //! refuses files that are not the model's own. [`ModelFile`] is the proof that all this was done: nothing
 //! else can be opened with ONNX Runtime.
 
 mod difference;
 mod external;
+mod graph;
 mod model;
 mod tensor;
 mod wire;
@@ -18,7 +19,8 @@ use workflows::{evaluation::FileFacts, ids::Digest};
 
 pub use self::{
     difference::{Change, Difference, Names, Weights, difference},
-    model::{Depth, Dimension, Graph, Signature},
+    graph::{Dimension, Graph, Signature},
+    model::Depth,
 };
 use super::{EvalError, facts::file_facts};
 

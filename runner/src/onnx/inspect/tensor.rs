@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use workflows::ids::Digest;
 
 use super::{
-    model::{Depth, External, LONGEST_NAME},
+    graph::External,
+    model::{Depth, LONGEST_NAME},
     wire::{Message, ReadError, Value, Wire},
 };
 
