@@ -31,6 +31,10 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
 
+/// Parsing and planning are mostly small allocations: measured beside glibc's in docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// CI for models: from a push to a verdict that can be trusted.
 #[derive(Debug, Parser)]
 #[command(name = "assay", version, propagate_version = true)]

@@ -1,6 +1,6 @@
 //! The language's speed: reading, checking and planning; growth with the file; expressions.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use serde_json::json;
 use std::hint::black_box;
 use workflows::{
@@ -10,6 +10,10 @@ use workflows::{
     plan,
     syntax::{self, parse},
 };
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A workflow of a model project: matrix jobs in a chain, about 36 lines each; the shape that the
 /// peers were measured on.
@@ -91,4 +95,13 @@ fn expressions(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, reading, expressions);
-criterion_main!(benches);
+
+/// `--print` gives the file that is measured, for the peers in tests/bench/language.py.
+fn main() {
+    if std::env::args().any(|argument| argument == "--print") {
+        print!("{}", workflow(8));
+        return;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

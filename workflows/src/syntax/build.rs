@@ -27,7 +27,7 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
     }
     Some(Workflow {
         file: file.to_owned(),
-        name: get(root, "name").and_then(Node::text).filter(|name| !name.is_empty()),
+        name: get(root, "name").and_then(Node::to_text).filter(|name| !name.is_empty()),
         run_name: template(root, "run-name"),
         on,
         env: texts(root, "env"),
@@ -43,7 +43,7 @@ fn jobs(root: &Node, sink: &mut Sink<'_>) -> IndexMap<JobId, super::Job> {
     let Some(node) = get(root, "jobs") else { return jobs };
     let Kind::Mapping(entries) = &node.kind else { return jobs };
     for (key, value) in entries {
-        let name = key.text().unwrap_or_default();
+        let name = key.to_text().unwrap_or_default();
         match name.parse::<JobId>() {
             Ok(_) if name.starts_with("__") => {
                 sink.error(key.at, key.length, "job-id", format!("`{name}`: ids that begin with `__` are reserved"));
@@ -90,8 +90,8 @@ fn concurrency(parent: &Node) -> Option<Concurrency> {
 fn defaults(parent: &Node) -> Defaults {
     let Some(run) = get(parent, "defaults").and_then(|node| get(node, "run")) else { return Defaults::default() };
     Defaults {
-        shell: get(run, "shell").and_then(Node::text),
-        working_directory: get(run, "working-directory").and_then(Node::text),
+        shell: get(run, "shell").and_then(Node::to_text),
+        working_directory: get(run, "working-directory").and_then(Node::to_text),
     }
 }
 
@@ -110,7 +110,7 @@ fn entry<'n>(parent: &'n Node, name: &str) -> Option<&'n (Node, Node)> {
 }
 
 fn located(node: &Node) -> Option<Template> {
-    node.text().map(|value| Located { value, at: node.at })
+    node.to_text().map(|value| Located { value, at: node.at })
 }
 
 /// A scalar under a key, as a template.
@@ -120,7 +120,7 @@ fn template(parent: &Node, name: &str) -> Option<Template> {
 
 /// A mapping of texts under a key.
 fn texts(parent: &Node, name: &str) -> IndexMap<String, String> {
-    pairs(parent, name).into_iter().map(|(name, node)| (name, node.text().unwrap_or_default())).collect()
+    pairs(parent, name).into_iter().map(|(name, node)| (name, node.to_text().unwrap_or_default())).collect()
 }
 
 /// A mapping of templates under a key.
@@ -130,7 +130,7 @@ fn templates(parent: &Node, name: &str) -> IndexMap<String, Template> {
 
 fn pairs<'n>(parent: &'n Node, name: &str) -> Vec<(String, &'n Node)> {
     let Some(Kind::Mapping(entries)) = get(parent, name).map(|node| &node.kind) else { return Vec::new() };
-    entries.iter().filter_map(|(key, value)| Some((key.text()?, value))).collect()
+    entries.iter().filter_map(|(key, value)| Some((key.to_text()?, value))).collect()
 }
 
 /// A list of texts, or one text alone.
@@ -148,7 +148,7 @@ pub(super) fn value(node: &Node) -> Value {
         Kind::Scalar { .. } => scalar_value(node),
         Kind::Sequence(items) => Value::Array(items.iter().map(value).collect()),
         Kind::Mapping(entries) => {
-            Value::Object(entries.iter().filter_map(|(key, each)| Some((key.text()?, value(each)))).collect())
+            Value::Object(entries.iter().filter_map(|(key, each)| Some((key.to_text()?, value(each)))).collect())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Walks a tree along the schema: unknown, doubled and missing keys, values of the wrong kind, and
 //! every expression parsed with the names that its place allows.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     diagnostic::Sink,
@@ -159,7 +159,7 @@ impl Checker<'_, '_> {
     }
 
     fn any_mapping(&mut self, entries: &[(Node, Node)], scope: Scope) {
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         for (key, value) in entries {
             if self.key(key, &mut seen, scope).is_some() {
                 self.node(value, &Shape::Any, scope);
@@ -168,7 +168,7 @@ impl Checker<'_, '_> {
     }
 
     /// The key's name; none where it is no name, was there before, or is an expression.
-    fn key(&mut self, key: &Node, seen: &mut HashSet<String>, scope: Scope) -> Option<String> {
+    fn key<'n>(&mut self, key: &'n Node, seen: &mut Seen<'n>, scope: Scope) -> Option<Cow<'n, str>> {
         let Some(name) = key.text() else {
             self.error(key, "unexpected-key", "a key is a word, not a list or a mapping".to_owned());
             return None;
@@ -181,7 +181,7 @@ impl Checker<'_, '_> {
             }
             return None;
         }
-        if !seen.insert(name.to_ascii_uppercase()) {
+        if !seen.insert(&name) {
             let message = format!("`{}` is already defined in this mapping", shortened(&name));
             self.error(key, "duplicate-key", message);
             return None;
@@ -191,7 +191,7 @@ impl Checker<'_, '_> {
 
     fn mapping(&mut self, node: &Node, entries: &[(Node, Node)], kinds: &[Keys], scope: Scope) {
         let mut kinds: Vec<&Keys> = kinds.iter().collect();
-        let mut seen = HashSet::with_capacity(entries.len());
+        let mut seen = Seen::default();
         let mut computed = false;
         for (key, value) in entries {
             let Some(name) = self.key(key, &mut seen, scope) else {
@@ -214,7 +214,7 @@ impl Checker<'_, '_> {
         match kinds.as_slice() {
             [keys] if !computed => {
                 for required in keys.required {
-                    if !seen.contains(&required.to_ascii_uppercase()) {
+                    if !seen.contains(required) {
                         self.error(node, "missing-key", format!("`{required}` is required here and missing"));
                     }
                 }
@@ -243,6 +243,38 @@ impl Checker<'_, '_> {
             format!("known here are: {}", names.join(", "))
         });
         self.sink.push(diagnostic);
+    }
+}
+
+/// The keys of one mapping, compared without ASCII case, as on GitHub.
+///
+/// Almost every mapping has a handful of keys: comparing them is faster than hashing copies in one
+/// case. A hostile one has a hundred thousand.
+#[derive(Default)]
+struct Seen<'n> {
+    few: Vec<Cow<'n, str>>,
+    many: HashSet<String>,
+}
+
+impl<'n> Seen<'n> {
+    const FEW: usize = 16;
+
+    /// False where the key was there before.
+    fn insert(&mut self, name: &Cow<'n, str>) -> bool {
+        if self.contains(name) {
+            return false;
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push(name.clone());
+        } else {
+            self.many.insert(name.to_ascii_uppercase());
+        }
+        true
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.few.iter().any(|each| each.eq_ignore_ascii_case(name))
+            || (!self.many.is_empty() && self.many.contains(&name.to_ascii_uppercase()))
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{Workflow, diagnostic::Sink, nearest::nearest};
+use super::{Located, Workflow, diagnostic::Sink, nearest::nearest};
+use crate::ids::JobId;
+
+type Need = Located<JobId>;
 
 pub(super) fn check(workflow: &Workflow, sink: &mut Sink<'_>) {
     // Names are compared without case, as on GitHub.
     let index: HashMap<String, usize> =
         workflow.jobs.keys().enumerate().map(|(index, id)| (id.as_str().to_ascii_lowercase(), index)).collect();
-    let mut edges: Vec<Vec<usize>> = Vec::with_capacity(workflow.jobs.len());
+    let mut edges: Vec<Vec<(usize, &Need)>> = Vec::with_capacity(workflow.jobs.len());
     for (id, job) in &workflow.jobs {
         let mut needed = Vec::new();
         for need in &job.needs {
             match index.get(&need.value.as_str().to_ascii_lowercase()) {
-                Some(other) => needed.push(*other),
+                Some(other) => needed.push((*other, need)),
                 None => {
                     let length = need.value.as_str().len() as u32;
                     let message = format!("job `{id}` needs `{}`, which is no job of this workflow", need.value);
@@ -36,19 +39,11 @@ pub(super) fn check(workflow: &Workflow, sink: &mut Sink<'_>) {
 }
 
 /// Every `needs` that is part of a cycle is named.
-fn report_cycles(workflow: &Workflow, edges: &[Vec<usize>], sink: &mut Sink<'_>) {
+fn report_cycles(workflow: &Workflow, edges: &[Vec<(usize, &Need)>], sink: &mut Sink<'_>) {
     let component = components(edges);
-    for (from, (id, job)) in workflow.jobs.iter().enumerate() {
-        for need in &job.needs {
-            let Some(to) = workflow
-                .jobs
-                .keys()
-                .position(|other| other.as_str().eq_ignore_ascii_case(need.value.as_str()))
-                .filter(|to| edges[from].contains(to))
-            else {
-                continue;
-            };
-            if component[from] == component[to] {
+    for (from, id) in workflow.jobs.keys().enumerate() {
+        for (to, need) in &edges[from] {
+            if component[from] == component[*to] {
                 let message = format!("job `{id}` needs `{}`, which needs `{id}` in turn: a cycle", need.value);
                 sink.error(need.at, need.value.as_str().len() as u32, "needs-cycle", message);
             }
@@ -57,11 +52,11 @@ fn report_cycles(workflow: &Workflow, edges: &[Vec<usize>], sink: &mut Sink<'_>)
 }
 
 /// Strongly connected components (Kosaraju), without recursion; an id per job.
-fn components(edges: &[Vec<usize>]) -> Vec<usize> {
+fn components(edges: &[Vec<(usize, &Need)>]) -> Vec<usize> {
     let count = edges.len();
     let mut backwards = vec![Vec::new(); count];
     for (from, targets) in edges.iter().enumerate() {
-        for to in targets {
+        for (to, _) in targets {
             backwards[*to].push(from);
         }
     }
@@ -74,7 +69,7 @@ fn components(edges: &[Vec<usize>]) -> Vec<usize> {
         let mut stack = vec![(start, 0)];
         while let Some((node, next)) = stack.pop() {
             match edges[node].get(next) {
-                Some(&to) => {
+                Some(&(to, _)) => {
                     stack.push((node, next + 1));
                     if !std::mem::replace(&mut seen[to], true) {
                         stack.push((to, 0));

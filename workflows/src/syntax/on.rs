@@ -33,7 +33,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Triggers {
         Kind::Mapping(entries) => {
             let mut seen: Vec<String> = Vec::new();
             for (key, value) in entries {
-                let name = key.text().unwrap_or_default();
+                let name = key.to_text().unwrap_or_default();
                 if seen.contains(&name.to_ascii_uppercase()) {
                     reader.error(key, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
                     continue;
@@ -57,7 +57,7 @@ impl Reader<'_, '_> {
     }
 
     fn word(&mut self, node: &Node) {
-        let name = node.text().unwrap_or_default();
+        let name = node.to_text().unwrap_or_default();
         self.event(node, &name, None);
     }
 
@@ -123,7 +123,7 @@ impl Reader<'_, '_> {
             return found;
         }
         for (key, value) in entries {
-            let name = key.text().unwrap_or_default();
+            let name = key.to_text().unwrap_or_default();
             let Some(known) = allowed().find(|known| *known == name) else {
                 let message = format!("unknown key `{}` under `{}`", shortened(&name), keys.name);
                 let mut diagnostic = self.sink.make(key.at, key.length, "unknown-key", message);
@@ -158,7 +158,7 @@ impl Reader<'_, '_> {
     }
 
     fn text(&mut self, node: &Node, words: &[&str]) -> Option<String> {
-        let text = node.text().filter(|text| !text.is_empty());
+        let text = node.to_text().filter(|text| !text.is_empty());
         let Some(text) = text else {
             self.error(node, "unexpected-value", "expected a text that is not empty".to_owned());
             return None;
@@ -231,7 +231,7 @@ impl Reader<'_, '_> {
                         }
                     }
                     Some(_) | None => {
-                        let name = key.text().unwrap_or_default();
+                        let name = key.to_text().unwrap_or_default();
                         self.error(key, "unknown-key", format!("unknown key `{}`", shortened(&name)));
                     }
                 }

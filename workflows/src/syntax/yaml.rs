@@ -7,7 +7,7 @@
 
 mod scalar;
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
@@ -44,11 +44,16 @@ pub(super) enum Kind {
 
 impl Node {
     /// A scalar's text, as GitHub converts numbers and booleans; none for sequences and mappings.
-    pub(super) fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.kind {
             Kind::Scalar { text, value } => Some(value.to_text(text)),
             Kind::Sequence(_) | Kind::Mapping(_) => None,
         }
+    }
+
+    /// [`Self::text`], to keep.
+    pub(super) fn to_text(&self) -> Option<String> {
+        self.text().map(Cow::into_owned)
     }
 
     pub(super) fn is_null(&self) -> bool {

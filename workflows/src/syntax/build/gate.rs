@@ -20,7 +20,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
     let mut policy = Policy::default();
     let mut seen: Vec<String> = Vec::new();
     for (key, value) in entries {
-        let name = key.text().unwrap_or_default();
+        let name = key.to_text().unwrap_or_default();
         if seen.contains(&name) {
             sink.error(key.at, key.length, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
             continue;
@@ -52,7 +52,7 @@ fn fields(node: &Node, sink: &mut Sink<'_>) -> Option<Vec<(String, String)>> {
     };
     let mut fields: Vec<(String, String)> = Vec::new();
     for (key, value) in entries {
-        let name = key.text().unwrap_or_default();
+        let name = key.to_text().unwrap_or_default();
         // As written: `0.90` must not lose its zero on the way into a sentence.
         let Kind::Scalar { text, .. } = &value.kind else {
             sink.error(value.at, value.length, "unexpected-value", "expected an amount: `0.5pp`, `10%`, `20ms`, `5MB`");

@@ -56,7 +56,7 @@ fn needs(node: &Node) -> Vec<Located<crate::ids::JobId>> {
 }
 
 fn call(node: &Node, uses: &Node, sink: &mut Sink<'_>) -> JobBody {
-    let path = uses.text().unwrap_or_default();
+    let path = uses.to_text().unwrap_or_default();
     if !path.starts_with("./") {
         let message = "Assay calls workflows of the same repository: `./.assay/workflows/<name>.yml`; this job fails";
         sink.warn(uses.at, uses.length, "workflow-not-local", message);
@@ -80,7 +80,7 @@ fn runs_on(node: &Node, sink: &mut Sink<'_>) -> RunsOn {
     let mut runs_on = RunsOn {
         labels: get(node, "labels").map(list).unwrap_or_default(),
         group: template(node, "group"),
-        gpu_name: get(node, "gpu-name").and_then(Node::text),
+        gpu_name: get(node, "gpu-name").and_then(Node::to_text),
         ..RunsOn::default()
     };
     if let Some(gpus) = get(node, "gpus") {
@@ -122,7 +122,7 @@ fn matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
             let rows = |name| get(node, name).map_or(Value::Array(Vec::new()), value);
             let mut vectors = IndexMap::new();
             for (key, vector) in entries {
-                let name = key.text().unwrap_or_default();
+                let name = key.to_text().unwrap_or_default();
                 if name == "include" || name == "exclude" {
                     continue;
                 }
@@ -147,7 +147,7 @@ fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {
         Kind::Mapping(_) => Some(Container {
             image: template(node, "image")?,
             env: texts(node, "env"),
-            options: get(node, "options").and_then(Node::text),
+            options: get(node, "options").and_then(Node::to_text),
             volumes: get(node, "volumes").map(list).unwrap_or_default().into_iter().map(|each| each.value).collect(),
         }),
         Kind::Sequence(_) => None,

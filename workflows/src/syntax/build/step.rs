@@ -53,7 +53,7 @@ fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
     };
     Some(Step {
         at: node.at,
-        id: get(node, "id").and_then(Node::text).filter(|id| !id.is_empty()),
+        id: get(node, "id").and_then(Node::to_text).filter(|id| !id.is_empty()),
         name: template(node, "name"),
         condition: template(node, "if"),
         env: texts(node, "env"),
@@ -79,7 +79,7 @@ const BUILTIN: [(&str, BuiltinAction); 11] = [
 ];
 
 fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
-    let text = node.text().unwrap_or_default();
+    let text = node.to_text().unwrap_or_default();
     if text.starts_with("./") {
         return ActionRef::Local(text);
     }
@@ -120,7 +120,7 @@ fn check_ids(list: &Node, sink: &mut Sink<'_>) {
     let Kind::Sequence(items) = &list.kind else { return };
     let mut seen: Vec<String> = Vec::new();
     let mut check = |node: &Node, sink: &mut Sink<'_>| {
-        let Some(id) = node.text().filter(|id| !id.is_empty()) else { return };
+        let Some(id) = node.to_text().filter(|id| !id.is_empty()) else { return };
         let well_formed = id.parse::<crate::ids::JobId>().is_ok();
         let message = if !well_formed {
             "a step's id is a letter or `_`, then letters, digits, `-` or `_`".to_owned()

@@ -55,7 +55,7 @@ fn outputs(node: &Node, sink: &mut Sink<'_>) -> IndexMap<String, Template> {
             match key.text().as_deref() {
                 Some("value") => {
                     check::value(node, &Shape::Text, Scope::CALL_OUTPUT, sink);
-                    value = node.text().map(|text| Located { value: text, at: node.at });
+                    value = node.to_text().map(|text| Located { value: text, at: node.at });
                 }
                 Some("description") => {}
                 Some(_) | None => unknown(key, &["value", "description"], sink),
@@ -101,14 +101,14 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
     let entries = if node.is_null() && dispatch { &[] } else { mapping(node, sink) };
     for (key, value) in entries {
         match key.text().as_deref() {
-            Some("description" | "deprecationMessage") => input.description = value.text(),
+            Some("description" | "deprecationMessage") => input.description = value.to_text(),
             Some("required") => input.required = boolean(value, sink),
             Some("type") => kind = Some(value),
             Some("default") => default = Some(value),
             Some("options") if dispatch => {
                 check::value(value, &Shape::List(&Shape::Text), Scope::NONE, sink);
                 if let Kind::Sequence(items) = &value.kind {
-                    options = items.iter().filter_map(Node::text).collect();
+                    options = items.iter().filter_map(Node::to_text).collect();
                 }
             }
             Some(_) | None => {
@@ -127,7 +127,7 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
         None => {}
         Some(kind) => check::value(kind, &Shape::Word(words), Scope::NONE, sink),
     }
-    input.kind = match kind.and_then(Node::text).as_deref() {
+    input.kind = match kind.and_then(Node::to_text).as_deref() {
         Some("boolean") => InputKind::Boolean,
         Some("number") => InputKind::Number,
         Some("choice") => InputKind::Choice(options),
@@ -183,7 +183,7 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
     }
     let mut found: Vec<(String, &Node)> = Vec::new();
     for (key, value) in mapping(node, sink) {
-        let name = key.text().unwrap_or_default();
+        let name = key.to_text().unwrap_or_default();
         if name.is_empty() {
             sink.error(key.at, key.length, "unexpected-value", "a name must not be empty");
         } else if found.iter().any(|(each, _)| each.eq_ignore_ascii_case(&name)) {
@@ -196,7 +196,7 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
 }
 
 fn unknown(key: &Node, known: &[&'static str], sink: &mut Sink<'_>) {
-    let name = key.text().unwrap_or_default();
+    let name = key.to_text().unwrap_or_default();
     let mut diagnostic = sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(&name)));
     diagnostic.help = Some(match nearest(&name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

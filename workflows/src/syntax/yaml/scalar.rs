@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use saphyr_parser::Tag;
 
 use crate::expr;
@@ -59,12 +61,12 @@ impl Scalar {
     }
 
     /// As GitHub turns a value into a text: numbers are normalised (`1.0` → `1`).
-    pub(crate) fn to_text(self, text: &str) -> String {
+    pub(crate) fn to_text(self, text: &str) -> Cow<'_, str> {
         match self {
-            Scalar::Null => String::new(),
-            Scalar::Boolean(value) => value.to_string(),
-            Scalar::Number(value) => expr::Datum::Number(value).to_text().into_owned(),
-            Scalar::Text => text.to_owned(),
+            Scalar::Null => Cow::Borrowed(""),
+            Scalar::Boolean(value) => Cow::Borrowed(if value { "true" } else { "false" }),
+            Scalar::Number(value) => Cow::Owned(expr::Datum::Number(value).to_text().into_owned()),
+            Scalar::Text => Cow::Borrowed(text),
         }
     }
 }
