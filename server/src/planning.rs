@@ -4,7 +4,7 @@ mod file;
 
 use jiff::Timestamp;
 use workflows::{
-    event::{Event, EventKind},
+    event::{Event, EventKind, short_ref},
     ids::{Forge, Sha},
     syntax::RefFilters,
 };
@@ -185,10 +185,24 @@ async fn begin(app: &App, repo: &Repo, event: &Event, delivery: String, now: Tim
         event: event.kind.name().to_owned(),
         at: now,
         base,
+        branch: base_branch(event),
         policy,
         files: vec![],
         complete: false,
     })
+}
+
+/// The branch that an event's base is on.
+fn base_branch(event: &Event) -> Option<String> {
+    match &event.kind {
+        EventKind::PullRequest { base_ref, .. } | EventKind::MergeGroup { base_ref, .. } => {
+            Some(short_ref(base_ref).to_owned())
+        }
+        EventKind::Push { git_ref, .. } => git_ref.strip_prefix("refs/heads/").map(str::to_owned),
+        EventKind::WorkflowDispatch { .. } | EventKind::RepositoryDispatch { .. } | EventKind::Schedule { .. } => {
+            Some(event.branch().to_owned())
+        }
+    }
 }
 
 /// Whose workflow files are run: of a fork's change the base's, since its author may not be trusted.

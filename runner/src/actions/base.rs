@@ -2,8 +2,6 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::Context;
-
 use crate::{checkout::lfs, job::Job};
 
 /// The base's file of the same name, in a checkout that the job's steps share. None where the job has no base,
@@ -20,8 +18,15 @@ pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option
         job.log.say(&format!("Checking out the base, {}", baseline.sha.short())).await;
         // Complete or not there: a step after this one must not take half of it for the whole.
         let making = job.directories.private.join("base");
+        if making.exists() {
+            tokio::fs::remove_dir_all(&making).await?;
+        }
         tokio::fs::create_dir(&making).await?;
-        job.host.checkout(&baseline.checkout, &making).await.context("the base cannot be checked out")?;
+        // A base that is gone is no fault of the head's.
+        if let Err(e) = job.host.checkout(&baseline.checkout, &making).await {
+            job.log.say(&format!("##[warning]There is no baseline: the base cannot be checked out: {e:#}")).await;
+            return Ok(None);
+        }
         job.directories.hand_over(&making, job.user()).await?;
         tokio::fs::rename(&making, &directory).await?;
     }

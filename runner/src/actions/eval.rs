@@ -1,13 +1,17 @@
 //! `assay/eval@v1`: `assay eval` in a process of its own under the step's sandbox, since a model is
 //! hostile input and ONNX Runtime may crash on it.
 //!
-//! Inputs are the options of `assay eval`, and `name`. Outputs: each metric under its name, `n`,
+//! Inputs are the options of `assay eval`, and `name`. Where the job has a baseline of which nothing comparable is
+//! known, the base's model is evaluated beside the head's, on the head's data. Outputs: each metric under its name, `n`,
 //! `metrics` (JSON) and `outcomes` (the digest of their blob).
 
 use anyhow::Context;
-use workflows::evaluation::{BlobRef, Evaluation};
+use workflows::{
+    evaluation::{Beside, BlobRef, Evaluation},
+    run::Conclusion,
+};
 
-use super::{Inputs, cache::Shelves, given, tool};
+use super::{Inputs, base, cache::Shelves, given, tool};
 use crate::{
     archive::digest_file,
     job::{Job, StepCall, StepEnd, files, step},
@@ -39,15 +43,35 @@ const OPTIONS: [&str; 19] = [
 
 pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
     let name = given(inputs, "name").map_or_else(|| step::evaluation_name(job, call.step), str::to_owned);
-    let mut rest = inputs.clone();
-    rest.shift_remove("name");
-    let checked = tool::options(&rest, &OPTIONS).and_then(|options| {
-        tool::refuse_pointers(job, inputs, &["model", "dataset", "tokenizer"])?;
-        Ok(options)
-    });
-    let options = match checked {
+    let mut inputs = inputs.clone();
+    inputs.shift_remove("name");
+    if let Err(e) = tool::refuse_pointers(job, &inputs, &["model", "dataset", "tokenizer"]) {
+        return Ok(StepEnd::failure(e));
+    }
+    let mut evaluation = match measure(job, call, &inputs, "head").await? {
+        Ok(evaluation) => evaluation,
+        Err(end) => return Ok(end),
+    };
+    evaluation.name = name;
+    match beside(job, call, &inputs, &evaluation).await? {
+        Ok(base) => evaluation.beside = base.map(Box::new),
+        Err(end) => return Ok(end),
+    }
+    let end = told(job, &evaluation).await;
+    job.evaluations.push(evaluation);
+    Ok(end)
+}
+
+/// Evaluates the model that the inputs name, or takes what is known of it. An end where there is no evaluation.
+async fn measure(
+    job: &mut Job<'_>,
+    call: &StepCall<'_>,
+    inputs: &Inputs,
+    side: &str,
+) -> anyhow::Result<Result<Evaluation, StepEnd>> {
+    let options = match tool::options(inputs, &OPTIONS) {
         Ok(options) => options,
-        Err(e) => return Ok(StepEnd::failure(e)),
+        Err(e) => return Ok(Err(StepEnd::failure(e))),
     };
     let fresh = given(inputs, "no-cache").is_some_and(|value| value != "false");
     let shelves = Shelves::of(job, "evaluations");
@@ -56,15 +80,16 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     if !fresh {
         key = match ask_for_key(job, call, &options).await? {
             Asked::Key(key) => key,
-            Asked::Ended(end) => return Ok(end),
+            Asked::Ended(end) => return Ok(Err(end)),
         };
         if let Some(key) = &key
             && let Some(known) = results.find(key, true)
         {
-            return reuse(job, inputs, name, known).await;
+            return reuse(job, inputs, known).await.map(Ok);
         }
     }
-    let outcomes = job.directories.temp.join(format!("{}.outcomes.jsonl.zst", call.number));
+    let file = format!("{}.{side}.outcomes.jsonl.zst", call.number);
+    let outcomes = job.directories.temp.join(&file);
     let mut arguments = vec!["eval".to_owned()];
     arguments.extend(options.into_iter().filter(|option| option != "--no-cache"));
     // What is kept is the runner's to keep: a process that read a hostile model could forge any result.
@@ -72,15 +97,14 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     arguments.push(outcomes.display().to_string());
     let answer = match tool::run(job, call, arguments).await? {
         tool::Answer::Given(answer) => answer,
-        tool::Answer::Ended(end) => return Ok(end),
+        tool::Answer::Ended(end) => return Ok(Err(end)),
     };
     let mut evaluation: Evaluation =
         serde_json::from_slice(&answer).context("`assay eval` did not answer with an evaluation")?;
-    evaluation.name = name;
     evaluation.cached = false;
     if outcomes.symlink_metadata().is_ok() {
         // Made by a process that read a hostile model: taken into the runner's own place first.
-        let kept = job.directories.private.join(format!("{}.outcomes.jsonl.zst", call.number));
+        let kept = job.directories.private.join(&file);
         let (from, to) = (outcomes, kept.clone());
         let (digest, bytes) = tokio::task::spawn_blocking(move || {
             let mut source = files::open_plain(&from)?;
@@ -98,9 +122,49 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         }
         tokio::fs::remove_file(&kept).await.ok();
     }
-    let end = told(job, &evaluation).await;
-    job.evaluations.push(evaluation);
-    Ok(end)
+    Ok(Ok(evaluation))
+}
+
+/// The base's model on the head's data, where nothing that is known of the base is comparable with the head's
+/// evaluation. None where the base has no such model, or it cannot be evaluated: then there is no baseline, and
+/// the head's step has not failed. An end where the step was stopped.
+async fn beside(
+    job: &mut Job<'_>,
+    call: &StepCall<'_>,
+    inputs: &Inputs,
+    head: &Evaluation,
+) -> anyhow::Result<Result<Option<Beside>, StepEnd>> {
+    let Some(baseline) = &job.spec.baseline else { return Ok(Ok(None)) };
+    if baseline.knows(job.spec.key.as_str(), head) {
+        return Ok(Ok(None));
+    }
+    let sha = baseline.sha.clone();
+    let Some(model) = given(inputs, "model") else { return Ok(Ok(None)) };
+    let Some(file) = base::file(job, model).await? else { return Ok(Ok(None)) };
+    let mut of_base = inputs.clone();
+    of_base.insert("model".to_owned(), file.display().to_string());
+    // A tokenizer belongs to its model.
+    if let Some(tokenizer) = given(inputs, "tokenizer")
+        && let Some(file) = base::file(job, tokenizer).await?
+    {
+        of_base.insert("tokenizer".to_owned(), file.display().to_string());
+    }
+    job.log.say(&format!("Evaluating the model of the base, {}, beside the head's", sha.short())).await;
+    let mut evaluation = match measure(job, call, &of_base, "base").await? {
+        Ok(evaluation) => evaluation,
+        Err(end) if end.conclusion == Conclusion::Failure => {
+            let why = end.message.unwrap_or_default();
+            job.log.say(&format!("##[warning]There is no baseline: the base's model cannot be evaluated: {why}")).await;
+            return Ok(Ok(None));
+        }
+        Err(end) => return Ok(Err(end)),
+    };
+    evaluation.name.clone_from(&head.name);
+    evaluation.model.path.clone_from(&head.model.path);
+    evaluation.dataset.path.clone_from(&head.dataset.path);
+    // What a page shows of the head alone would only fill the job's record.
+    evaluation.confusion.clear();
+    Ok(Ok(Some(Beside { sha: Some(sha), evaluation })))
 }
 
 enum Asked {
@@ -121,19 +185,16 @@ async fn ask_for_key(job: &mut Job<'_>, call: &StepCall<'_>, options: &[String])
 }
 
 /// Takes the result of an earlier evaluation of the same.
-async fn reuse(job: &mut Job<'_>, inputs: &Inputs, name: String, known: Known) -> anyhow::Result<StepEnd> {
+async fn reuse(job: &mut Job<'_>, inputs: &Inputs, known: Known) -> anyhow::Result<Evaluation> {
     let Known { mut evaluation, outcomes } = known;
     evaluation.cached = true;
-    evaluation.name = name;
     for (file, input) in [(&mut evaluation.model, "model"), (&mut evaluation.dataset, "dataset")] {
         file.path = given(inputs, input).unwrap_or_default().to_owned();
     }
     if let (Some(blob), Some(path)) = (&evaluation.outcomes, &outcomes) {
         job.host.upload_blob(&blob.digest, path).await?;
     }
-    let end = told(job, &evaluation).await;
-    job.evaluations.push(evaluation);
-    Ok(end)
+    Ok(evaluation)
 }
 
 /// The numbers, to the log and to later steps.
@@ -141,8 +202,10 @@ async fn told(job: &mut Job<'_>, evaluation: &Evaluation) -> StepEnd {
     let cached = if evaluation.cached { " (known from an earlier evaluation)" } else { "" };
     let mut lines = format!("{}: {} examples on {}{cached}", evaluation.name, evaluation.n, evaluation.provider.device);
     let mut end = StepEnd::success().output("n", evaluation.n.to_string());
+    let base = evaluation.beside.as_ref().map(|beside| &beside.evaluation.metrics);
     for (metric, value) in &evaluation.metrics {
-        lines.push_str(&format!("\n  {metric} = {value}"));
+        let beside = base.and_then(|base| base.get(metric)).map_or(String::new(), |base| format!(" (base: {base})"));
+        lines.push_str(&format!("\n  {metric} = {value}{beside}"));
         end = end.output(metric, value.to_string());
     }
     job.log.say(&lines).await;

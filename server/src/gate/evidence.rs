@@ -1,7 +1,7 @@
 //! What runs have measured, as the gate compares it.
 
 use anyhow::Context;
-use workflows::{compare, evaluation::Outcomes, gate::Side, report::Ran, run::Conclusion};
+use workflows::{compare, evaluation::Outcomes, gate::Side, ids::Sha, report::Ran, run::Conclusion};
 
 use super::{Failure, wording};
 use crate::{app::App, runs, store::records::Run};
@@ -10,8 +10,8 @@ use crate::{app::App, runs, store::records::Run};
 #[derive(Default)]
 pub(super) struct Evidence {
     pub(super) sides: Vec<Side>,
-    /// What these runs measured of the base, beside their own.
-    pub(super) beside: Vec<Side>,
+    /// What these runs measured of a base, beside their own; of which commit, where the step did not name a file.
+    pub(super) beside: Vec<(Option<Sha>, Side)>,
     /// One for each side.
     pub(super) ran: Vec<Ran>,
     /// A job that ended before it could evaluate.
@@ -28,21 +28,22 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                 evidence.failed_job = Some((name.clone(), result.conclusion, result.summary));
             }
             for evaluation in result.evaluations {
-                // Pairs are made by name: the first of a name stands for it.
-                if evidence.sides.iter().any(|side| side.name == evaluation.name) {
+                let key = job.record.id.key.as_str();
+                // Pairs are made by name and job: the first of both stands for them.
+                if evidence.sides.iter().any(|side| side.name == evaluation.name && side.job == key) {
                     continue;
                 }
                 let outcomes = match &evaluation.outcomes {
                     None => None,
                     Some(blob) => outcomes(app, &blob.digest).await?,
                 };
-                let key = job.record.id.key.as_str();
                 if let Some(beside) = &evaluation.beside {
                     let outcomes = match &beside.evaluation.outcomes {
                         None => None,
                         Some(blob) => self::outcomes(app, &blob.digest).await?,
                     };
-                    evidence.beside.extend(compare::side_beside(key, &evaluation, outcomes.as_ref()));
+                    let side = compare::side_beside(key, &evaluation, outcomes.as_ref());
+                    evidence.beside.extend(side.map(|side| (beside.sha.clone(), side)));
                 }
                 evidence.sides.push(compare::side(key, &evaluation, outcomes.as_ref()));
                 evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));

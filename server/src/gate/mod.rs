@@ -3,7 +3,9 @@
 //! It waits until every run of the commit has ended, and those of the base too; then it compares what
 //! they measured by the base's policy, or says why there was nothing to compare.
 
+mod baseline;
 mod evidence;
+mod history;
 mod policy;
 mod wording;
 
@@ -11,14 +13,15 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use workflows::{
-    compare,
-    gate::{Policy, Verdict, judge},
+    gate::{Policy, Side, Verdict, judge},
     ids::{RepoName, Sha},
     report::{CheckOutput, NothingJudged},
     run::Conclusion,
 };
 
+pub use self::baseline::of_job;
 use self::{
+    baseline::{Baseline, decisive, settled_runs},
     evidence::Evidence,
     policy::PolicyFound,
     wording::{About, Found},
@@ -32,9 +35,7 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{
-            Acceptance, Delivery, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, Repo, Run, Wait,
-        },
+        records::{Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repo, Run, Wait},
     },
 };
 
@@ -155,7 +156,7 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     let Some(runs) = settled_runs(app, commit, |_| true).await? else { return Ok(None) };
     let Some(planning) = decisive(&commit.plannings) else { return Ok(None) };
     let files: Vec<&FileOutcome> = commit.plannings.iter().flat_map(|planning| &planning.files).collect();
-    let about = About { app, commit, base: planning.base.as_ref() };
+    let about = About { app, commit, base: planning.base.as_ref(), ancestor: None };
     if let Some(invalid) = wording::invalid_files(&files) {
         return Ok(Some(about.nothing(&invalid)));
     }
@@ -181,23 +182,19 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     if head.sides.is_empty() {
         return Ok(Some(about.nothing(&NothingJudged::NothingEvaluated)));
     }
-    let base = match &planning.base {
-        None => None,
-        Some(base) => match base_evidence(app, &commit.repo, base, planning).await? {
-            Base::StillRunning => return Ok(None),
-            Base::NeverRan => None,
-            Base::Ran(evidence) => Some(evidence),
-        },
-    };
-    let verdict = judge_on_its_own_thread(&found, &head, base.as_ref()).await?;
-    let base = planning.base.as_ref().filter(|_| base.is_some());
+    let Some(baseline) = baseline::find(app, &repo, commit, planning, &head).await? else { return Ok(None) };
+    let Baseline { mut sides, ancestor } = baseline;
+    history::add(app, commit, planning, &found.policy, sides.as_deref_mut().unwrap_or_default()).await?;
+    let base = planning.base.as_ref().filter(|_| sides.is_some());
+    let verdict = judge_on_its_own_thread(&found, &head, sides).await?;
     let mut acceptances = match &planning.policy {
         PolicySource::Head => crate::acceptance::merged(app, &commit.repo).await?,
         PolicySource::Base { .. } => Vec::new(),
     };
     acceptances.extend(commit.acceptances.iter().cloned());
     let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, base);
-    Ok(Some(About { base, ..about }.verdict(found, verdict, &head, &failed, acceptance)))
+    let about = About { base, ancestor: ancestor.as_ref(), ..about };
+    Ok(Some(about.verdict(found, verdict, &head, &failed, acceptance)))
 }
 
 /// Why there is nothing to judge where something went wrong; none where nothing did.
@@ -214,79 +211,8 @@ fn why_nothing_evaluated(failed: &[&Run], head: &Evidence) -> Option<NothingJudg
 }
 
 /// Resampling a large evaluation takes a second of one core.
-async fn judge_on_its_own_thread(found: &Found, head: &Evidence, base: Option<&Evidence>) -> Result<Verdict, Failure> {
-    let (policy, beside): (Policy, _) = (found.policy.clone(), head.beside.clone());
-    let (head, base) = (head.sides.clone(), base.map(|base| base.sides.clone()));
-    let base = compare::with_beside(base, beside);
+async fn judge_on_its_own_thread(found: &Found, head: &Evidence, base: Option<Vec<Side>>) -> Result<Verdict, Failure> {
+    let (policy, head): (Policy, _) = (found.policy.clone(), head.sides.clone());
     let judged = tokio::task::spawn_blocking(move || judge(&policy, &head, base.as_deref())).await;
     judged.map_err(|error| Failure::Ours(anyhow::anyhow!("judging failed: {error}")))
-}
-
-/// The event that decides what the commit is compared with: a wish to merge it, else its push.
-fn decisive(plannings: &[Planning]) -> Option<&Planning> {
-    let judged_by_base = |planning: &&Planning| matches!(planning.policy, PolicySource::Base { .. });
-    plannings.iter().rev().find(judged_by_base).or(plannings.last())
-}
-
-/// The runs of a commit that count, newest of each workflow file; none while one of them, or an event, is open.
-async fn settled_runs(
-    app: &App,
-    commit: &HeadCommit,
-    counts: impl Fn(&Run) -> bool,
-) -> Result<Option<Vec<Run>>, Failure> {
-    let mut runs: indexmap::IndexMap<String, Run> = indexmap::IndexMap::new();
-    for planning in &commit.plannings {
-        if !planning.complete {
-            return Ok(None);
-        }
-        for file in &planning.files {
-            let FileOutcome::Run { number, .. } = file else { continue };
-            let Some(run) = app.store.get::<Run>(&keys::run(&commit.repo, *number)).await? else { continue };
-            if !counts(&run.record) {
-                continue;
-            }
-            if run.record.conclusion().is_none() {
-                return Ok(None);
-            }
-            runs.insert(run.record.workflow_file.clone(), run.record);
-        }
-    }
-    Ok(Some(runs.into_values().collect()))
-}
-
-enum Base {
-    StillRunning,
-    NeverRan,
-    Ran(Evidence),
-}
-
-async fn base_evidence(app: &App, repo: &RepoName, base: &Sha, planning: &Planning) -> Result<Base, Failure> {
-    let Some(commit) = app.store.get::<HeadCommit>(&keys::commit(repo, base)).await? else {
-        return Ok(if is_base_announced(app, planning).await? { Base::StillRunning } else { Base::NeverRan });
-    };
-    // What a stranger's code said of itself is nobody's baseline.
-    match settled_runs(app, &commit.record, |run| run.event.kind.is_trusted()).await? {
-        None => Ok(Base::StillRunning),
-        Some(runs) if runs.is_empty() => Ok(Base::NeverRan),
-        Some(runs) => Ok(Base::Ran(evidence::load(app, &runs).await?)),
-    }
-}
-
-/// Whether an earlier delivery, which may be the base's, was not planned yet. One that failed before
-/// may fail for long: nobody waits for it.
-async fn is_base_announced(app: &App, planning: &Planning) -> Result<bool, Failure> {
-    const MOST_LOOKED_AT: usize = 100;
-    for key in app.store.scan_keys(&keys::open_deliveries(), Direction::Forward, MOST_LOOKED_AT).await? {
-        let [forge, guid] = &keys::texts(&key)[..] else { continue };
-        let forge = if forge == "github" { workflows::ids::Forge::Github } else { workflows::ids::Forge::Local };
-        let delivery: Option<Stored<Delivery>> = app.store.get(&keys::delivery(forge, guid)).await?;
-        let fresh = |delivery: &Delivery| {
-            matches!(delivery.state, crate::store::records::DeliveryState::Open { failures: 0, .. })
-                && delivery.received_at <= planning.at
-        };
-        if delivery.is_some_and(|delivery| fresh(&delivery.record)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -19,6 +19,8 @@ pub(super) struct About<'a> {
     pub(super) app: &'a App,
     pub(super) commit: &'a HeadCommit,
     pub(super) base: Option<&'a Sha>,
+    /// Stands in for the base where that has no results of its own.
+    pub(super) ancestor: Option<&'a Sha>,
 }
 
 impl About<'_> {
@@ -48,6 +50,13 @@ impl About<'_> {
         let Found { policy, file, changed } = found;
         let mut context = Context { policy_file: Some(file), gate_changed: changed, ..self.context() };
         context.ran = head.ran.clone();
+        if let (Some(ancestor), Some(base)) = (self.ancestor, self.base) {
+            let (ancestor, base) = (ancestor.short(), base.short());
+            context.notes.push(format!(
+                "The base {base} was not evaluated for all of this: where it was not, {ancestor}, its nearest evaluated \
+                 ancestor, stands in for it."
+            ));
+        }
         for run in failed {
             let word = run.conclusion().map_or("not ended", Conclusion::as_str);
             context.notes.push(format!("Run #{} ({}) ended with {word}.", run.number, run.workflow_name));

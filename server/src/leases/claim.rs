@@ -10,6 +10,7 @@ use workflows::{
 
 use crate::{
     app::App,
+    gate,
     leases::hopeless,
     runs, schedule,
     store::{
@@ -109,13 +110,15 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
         .context("the job is not in its workflow")?;
     let (workflow_env, workflow_defaults) = layers;
     let repo = app.store.get::<Repo>(&keys::repo(&run.repo)).await?.context("the job's repository is missing")?;
+    let checkout = app.forges.checkout(&repo.record, &run.event.kind).await?;
+    let baseline = gate::of_job(app, run, &written, &checkout).await?;
     Ok(JobSpec {
         repo: run.repo.clone(),
         run_number: run.number,
         attempt: run.attempt,
         key: job.planned.key.clone(),
         name: job.planned.name.clone(),
-        checkout: app.forges.checkout(&repo.record, &run.event.kind).await?,
+        checkout,
         job: written,
         workflow_env,
         workflow_defaults,
@@ -124,6 +127,6 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
         timeout_minutes: job.planned.timeout_minutes,
         workflow_file: file,
         trusted: run.event.kind.is_trusted(),
-        baseline: None,
+        baseline,
     })
 }

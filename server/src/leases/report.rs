@@ -128,6 +128,7 @@ async fn put_metrics(app: &App, job: &Job, result: &JobResult, now: Timestamp) -
                 evaluation: evaluation.name.clone(),
                 value: *value,
                 n: evaluation.n,
+                like: evaluation.like(),
             };
             let job = &job.id.key;
             points.push((keys::metric_point(repo, branch, metric, now, *number, job, &evaluation.name), point));

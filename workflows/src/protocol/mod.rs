@@ -25,7 +25,7 @@
 //! Unknown fields are ignored and new ones are optional, so that a runner one version older or newer
 //! still works; a change that breaks that raises [`VERSION`], and the server refuses the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -179,19 +179,47 @@ pub struct Baseline {
 /// As much of an evaluation as decides whether another one is comparable with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownEvaluation {
+    /// Key of its job.
+    #[serde(default)]
+    pub job: String,
     pub name: String,
     /// What must be equal: see [`Evaluation::like`].
     pub like: BTreeMap<String, String>,
+    /// Names of its metrics, and of its slices.
+    #[serde(default)]
+    pub metrics: BTreeSet<String>,
+    #[serde(default)]
+    pub slices: BTreeSet<String>,
     /// The outcomes of its examples were kept.
     pub outcomes: bool,
 }
 
+impl KnownEvaluation {
+    pub fn of(job: &str, evaluation: &Evaluation) -> Self {
+        Self {
+            job: job.to_owned(),
+            name: evaluation.name.clone(),
+            like: evaluation.like(),
+            metrics: evaluation.metrics.keys().cloned().collect(),
+            slices: evaluation.slices.keys().cloned().collect(),
+            outcomes: evaluation.outcomes.is_some(),
+        }
+    }
+
+    /// Whether it can be what `other` is compared with: like with like, and nothing of it missing.
+    fn can_stand_beside(&self, other: &Self) -> bool {
+        (&self.job, &self.name, &self.like) == (&other.job, &other.name, &other.like)
+            && self.metrics.is_superset(&other.metrics)
+            && self.slices.is_superset(&other.slices)
+            && (self.outcomes || !other.outcomes)
+    }
+}
+
 impl Baseline {
-    /// Whether the base's own results can stand beside this evaluation.
-    pub fn knows(&self, evaluation: &Evaluation) -> bool {
-        let like = evaluation.like();
-        let kept = |known: &KnownEvaluation| known.outcomes || evaluation.outcomes.is_none();
-        self.known.iter().any(|known| known.name == evaluation.name && known.like == like && kept(known))
+    /// Whether the base's own results can stand beside this evaluation of the job with this key.
+    pub fn knows(&self, job: &str, evaluation: &Evaluation) -> bool {
+        let wanted = KnownEvaluation::of(job, evaluation);
+        self.known.iter().any(|known| known.can_stand_beside(&wanted))
     }
 }
 

@@ -100,8 +100,10 @@ fn pull_request(delivery: PullRequest, payload: Value) -> Fact {
     // A fork that was deleted is a fork all the same.
     let from_fork = pull.head.repo.as_ref().map(|repo| repo.id) != pull.base.repo.as_ref().map(|repo| repo.id)
         || pull.head.repo.is_none();
+    // Another base is another change: what is merged is not what was judged.
+    let retargeted = delivery.action == "edited" && payload.pointer("/changes/base").is_some();
     let kind = EventKind::PullRequest {
-        action: delivery.action,
+        action: if retargeted { "synchronize".to_owned() } else { delivery.action },
         number: Some(pull.number),
         title: first_line(&pull.title),
         head_ref: pull.head.git_ref,

@@ -60,6 +60,9 @@ pub struct Planning {
     pub at: Timestamp,
     /// What the head is compared with; none where there is nothing before it.
     pub base: Option<Sha>,
+    /// The branch that the base is on: whose history a number is judged by.
+    #[serde(default)]
+    pub branch: Option<String>,
     pub policy: PolicySource,
     pub files: Vec<FileOutcome>,
     /// All files were planned: nothing more is to come of this event.

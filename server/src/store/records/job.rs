@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use workflows::{
@@ -89,4 +91,8 @@ pub struct MetricPoint {
     pub evaluation: String,
     pub value: f64,
     pub n: u64,
+    /// What must be equal for two values to be of the same thing: data set, device, provider, …; see
+    /// [`Evaluation::like`](workflows::evaluation::Evaluation::like). Empty where an older version wrote it.
+    #[serde(default)]
+    pub like: BTreeMap<String, String>,
 }
