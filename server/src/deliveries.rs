@@ -86,6 +86,7 @@ async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, Plan
             };
             acceptance::pressed(app, delivery, &pressed).await
         }
+        Fact::MergeGroupGone { repo, head, reason } => rerun::give_up(app, delivery, &repo, &head, &reason).await,
         Fact::Ignored { reason } => finish(app, delivery, format!("ignored: {reason}")).await,
     }
 }

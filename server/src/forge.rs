@@ -107,6 +107,8 @@ pub enum Fact {
         actor_id: Option<u64>,
         installation: Option<u64>,
     },
+    /// The merge queue gave a group up: what runs for its commit helps nobody any more.
+    MergeGroupGone { repo: RepoName, head: Sha, reason: String },
     /// Nothing to do; the reason is for the log and the delivery's record.
     Ignored { reason: String },
 }

@@ -1,6 +1,7 @@
 //! Cancelling a run, and running it again.
 
 use workflows::{
+    event::EventKind,
     ids::{RepoName, Sha},
     run::Group,
 };
@@ -105,6 +106,25 @@ pub async fn requested_all(
         }
     }
     deliveries::finish(app, delivery, format!("run again: {}", again.join(", "))).await
+}
+
+/// Cancels what the merge queue started for a commit; what other events started for it goes on.
+pub async fn give_up(
+    app: &App,
+    delivery: &Stored<Delivery>,
+    repo: &RepoName,
+    head: &Sha,
+    reason: &str,
+) -> Result<Planned, PlanError> {
+    let commit = app.store.get::<HeadCommit>(&keys::commit(repo, head)).await?;
+    for file in commit.iter().flat_map(|commit| &commit.record.plannings).flat_map(|planning| &planning.files) {
+        let FileOutcome::Run { number, .. } = file else { continue };
+        let Some(run) = app.store.get::<Run>(&keys::run(repo, *number)).await? else { continue };
+        if matches!(run.record.event.kind, EventKind::MergeGroup { .. }) {
+            concurrency::cancel(app, &run, reason.to_owned(), app.clock.now()).await?;
+        }
+    }
+    deliveries::finish(app, delivery, reason.to_owned()).await
 }
 
 /// The run that an external id of ours belongs to: `<owner>/<name>/<run>/<attempt>/<job>`.

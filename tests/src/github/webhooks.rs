@@ -52,6 +52,35 @@ impl FakeGithub {
         self.send("pull_request", Some("synchronize"), name, known).await
     }
 
+    /// The pull request's target was changed to another branch.
+    pub async fn pull_retargeted(&self, name: &str, number: u64, base_ref: &str) -> u16 {
+        let (from, pull) = {
+            let mut state = self.state();
+            let known = state.repo_mut(name).pulls.iter_mut().find(|pull| pull.number == number);
+            let known = known.expect("the pull request is open");
+            let from = std::mem::replace(&mut known.base_ref, base_ref.to_owned());
+            (from, pull(&state, name, number))
+        };
+        let changes = json!({ "base": { "ref": { "from": from }, "sha": { "from": pull["base"]["sha"] } } });
+        let known = json!({ "number": number, "changes": changes, "pull_request": pull });
+        self.send("pull_request", Some("edited"), name, known).await
+    }
+
+    /// The merge queue gave the group up.
+    pub async fn merge_group_dequeued(&self, name: &str, number: u64, head: &Sha) -> u16 {
+        let group = {
+            let state = self.state();
+            let base = tip(state.repo(name));
+            json!({
+                "head_sha": head, "head_ref": format!("refs/heads/gh-readonly-queue/main/pr-{number}-{base}"),
+                "base_sha": base, "base_ref": "refs/heads/main",
+                "head_commit": { "id": head, "message": "Merge pull request" },
+            })
+        };
+        let known = json!({ "merge_group": group, "reason": "dequeued" });
+        self.send("merge_group", Some("destroyed"), name, known).await
+    }
+
     /// The merge queue made a commit and wants to know.
     pub async fn merge_group(&self, name: &str, number: u64, head: &Sha) -> u16 {
         let group = {

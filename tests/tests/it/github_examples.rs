@@ -30,6 +30,7 @@ fn every_recorded_delivery_is_understood() {
             Fact::Event { .. } => "event",
             Fact::Rerequested { .. } => "rerequested",
             Fact::RerequestedAll { .. } => "rerequested all",
+            Fact::MergeGroupGone { .. } => "merge group gone",
             Fact::RequestedAction { .. } => "requested action",
             Fact::Ignored { reason } => {
                 assert!(!reason.is_empty());

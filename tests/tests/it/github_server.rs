@@ -2,6 +2,7 @@
 //! on the commit is read from the fake's state.
 
 mod answers;
+mod baselines;
 mod rounds;
 mod troubles;
 mod world;

@@ -1,6 +1,7 @@
 //! Everything end to end, in one binary. Each module is one story.
 
 mod bad_input;
+mod baselines;
 mod doctor;
 mod github;
 mod github_app;

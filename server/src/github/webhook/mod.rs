@@ -129,7 +129,13 @@ fn merge_group(delivery: MergeGroup, payload: Value) -> Fact {
         }
         "destroyed" => {
             let why = delivery.reason.unwrap_or_else(|| "removed".to_owned());
-            ignored(format!("the merge group of {} was {why}", delivery.merge_group.head_ref))
+            let reason = format!("the merge group of {} was {why}", delivery.merge_group.head_ref);
+            // The commit of one that was merged is on the branch now, and its results are a baseline.
+            if why == "merged" {
+                return ignored(reason);
+            }
+            let (repo, head) = (delivery.repository.full_name, delivery.merge_group.head_sha);
+            Fact::MergeGroupGone { repo, head, reason }
         }
         other => ignored(format!("merge_group: {other}")),
     }

@@ -105,7 +105,10 @@ fn a_merge_group_runs_when_asked_and_ends_quietly() {
     let fact = check("merge_group", json!({ "action": "checks_requested", "merge_group": group }));
     assert_eq!(kind(&fact).head().as_str(), HEAD);
     let destroyed = json!({ "action": "destroyed", "reason": "dequeued", "merge_group": group });
-    assert!(reason(&check("merge_group", destroyed)).ends_with("was dequeued"));
+    let gone = check("merge_group", destroyed);
+    assert!(matches!(gone, Fact::MergeGroupGone { reason, .. } if reason.ends_with("was dequeued")));
+    let merged = json!({ "action": "destroyed", "reason": "merged", "merge_group": group });
+    assert!(reason(&check("merge_group", merged)).ends_with("was merged"));
 }
 
 #[test]

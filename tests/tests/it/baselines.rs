@@ -1,0 +1,90 @@
+//! The base's model beside the head's: real models, a real runner, the local forge.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tests::site::Site;
+use workflows::ids::Sha;
+
+const FILE: &str = ".assay/workflows/evaluate.yml";
+
+const WORKFLOW: &str = "
+on: [push, pull_request]
+jobs:
+  eval:
+    runs-on: self-hosted
+    steps:
+      - uses: assay/checkout@v1
+      - id: eval
+        uses: assay/eval@v1
+        with: { model: model.onnx, dataset: heldout.npz, task: classification, metrics: 'accuracy, f1_macro' }
+gate:
+  accuracy: { max-drop: 1pp }
+";
+
+fn example(path: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path)).unwrap()
+}
+
+/// The same data in another file: the archive's comment, which ends it, says one letter.
+fn other_data() -> Vec<u8> {
+    let mut bytes = example("heldout.npz");
+    let length = bytes.len() - 2;
+    assert_eq!(bytes[length..], [0, 0], "the archive has no comment yet");
+    bytes[length] = 1;
+    bytes.push(b'x');
+    bytes
+}
+
+async fn first(site: &Site, workflow: &str) -> Sha {
+    let (model, data) = (example("model.onnx"), example("heldout.npz"));
+    let files: [(&str, &[u8]); 3] = [(FILE, workflow.as_bytes()), ("model.onnx", &model), ("heldout.npz", &data)];
+    let main = site.commit("main", None, "A model", &files).await;
+    site.gate(&main).await;
+    main
+}
+
+/// The evaluation of a run's only job.
+async fn evaluation(site: &Site, run: u64) -> Value {
+    let run = site.ended(run).await;
+    run["jobs"][0]["evaluations"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_never_ran_is_evaluated_beside_the_head() {
+    let site = Site::start(&[]);
+    let main = first(&site, &WORKFLOW.replace("[push, pull_request]", "pull_request")).await;
+    let regressed = example("variants/regressed.onnx");
+    let worse = site.commit("worse", Some(&main), "Worse", &[("model.onnx", &regressed)]).await;
+    let gate = site.gate(&worse).await;
+    assert_eq!((&gate["conclusion"], &gate["base"]), (&json!("failure"), &json!(main)), "{gate:#}");
+    let rule = &gate["verdict"]["rules"][0];
+    assert!((rule["base"].as_f64().unwrap() - 0.9633).abs() < 1e-4, "{gate:#}");
+    assert_eq!(rule["n"], 899);
+    let beside = &evaluation(&site, 1).await["beside"];
+    assert_eq!(beside["sha"], json!(main), "{beside:#}");
+    assert!(beside["evaluation"]["outcomes"]["digest"].is_string(), "{beside:#}");
+
+    let same = site.commit("same", Some(&main), "Words", &[("README.md", b"words")]).await;
+    let gate = site.gate(&same).await;
+    assert_eq!((&gate["conclusion"], &gate["verdict"]["rules"][0]["test"]), (&json!("success"), &json!("identical")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_like_is_taken_and_other_data_are_judged_on_the_heads() {
+    let site = Site::start(&[]);
+    let main = first(&site, WORKFLOW).await;
+    let smaller = example("variants/smaller.onnx");
+    let like = site.commit("like", Some(&main), "Smaller", &[("model.onnx", &smaller)]).await;
+    assert_eq!(site.gate(&like).await["conclusion"], "success");
+    assert_eq!(evaluation(&site, 2).await["beside"], Value::Null, "the base's own results are like it");
+
+    let (data, regressed) = (other_data(), example("variants/regressed.onnx"));
+    let files: [(&str, &[u8]); 2] = [("heldout.npz", &data), ("model.onnx", &regressed)];
+    let other = site.commit("other", Some(&main), "Other data", &files).await;
+    let gate = site.gate(&other).await;
+    assert_eq!(gate["conclusion"], "failure", "{gate:#}");
+    let head = evaluation(&site, 3).await;
+    assert_eq!(head["beside"]["sha"], json!(main));
+    assert_eq!(head["beside"]["evaluation"]["dataset"]["digest"], head["dataset"]["digest"]);
+}

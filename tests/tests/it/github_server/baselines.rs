@@ -1,0 +1,143 @@
+//! What a head commit is compared with, and that it always gets its one answer.
+
+use serde_json::json;
+use tests::wait::until_async;
+
+use super::world::{FILE, GATE, REPO, WORKFLOW, World, accepted, conclusion, outcomes};
+
+/// Waits for the verdict after this many completions of the gate's check run.
+async fn completed(world: &World, head: &workflows::ids::Sha, times: usize) -> tests::github::state::CheckRun {
+    let done = |run: &tests::github::state::CheckRun| {
+        run.name == GATE && run.history.iter().filter(|word| word.starts_with("completed")).count() >= times
+    };
+    let runs = world.checks(head, "the gate to conclude", |runs| runs.iter().any(done)).await;
+    runs.into_iter().find(done).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_target_is_another_question() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let main = world.first(WORKFLOW);
+    accepted(world.github.push(REPO, "main", None, &main)).await;
+    world.concluded(&main).await;
+    // A branch with a worse model than main's: against it the change is no regression.
+    let old = world.repo.commit("old", Some(&main), "Old", &[("outcomes.jsonl", &outcomes(48))]);
+    accepted(world.github.push(REPO, "old", None, &old)).await;
+    world.concluded(&old).await;
+    let topic = world.repo.commit("topic", Some(&old), "Topic", &[("outcomes.jsonl", &outcomes(48)), ("x", b"1")]);
+    let number = world.github.open_pull(REPO, REPO, "topic", &topic, "Topic");
+    accepted(world.github.pull_opened(REPO, number)).await;
+    let checks = world.concluded(&topic).await;
+    assert_eq!(conclusion(&checks, GATE), "failure", "{:#?}", checks[GATE]);
+    assert!(
+        checks[GATE].summary.contains(main.short())
+            || checks[GATE].text.as_deref().is_some_and(|text| text.contains(main.short())),
+        "{:#?}",
+        checks[GATE]
+    );
+
+    accepted(world.github.pull_retargeted(REPO, number, "old")).await;
+    let gate = until_async("the second verdict", async || {
+        let gate = world.get(&stack, &format!("commits/{topic}/gate")).await;
+        if gate["state"] == "concluded" && gate["base"] == json!(old) { Ok(gate) } else { Err(gate) }
+    })
+    .await;
+    assert_eq!(gate["conclusion"], "success", "{gate:#}");
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nearest_evaluated_ancestor_stands_in_and_is_named() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let main = world.first(WORKFLOW);
+    accepted(world.github.push(REPO, "main", None, &main)).await;
+    world.concluded(&main).await;
+    // Nobody told us of this one, and its numbers are a step's own: they cannot be made later.
+    let silent = world.repo.commit("main", None, "Silent", &[("x", b"1")]);
+    let worse = world.repo.commit("worse", Some(&silent), "Worse", &[("outcomes.jsonl", &outcomes(48))]);
+    let number = world.github.open_pull(REPO, REPO, "worse", &worse, "Worse");
+    accepted(world.github.pull_opened(REPO, number)).await;
+    let checks = world.concluded(&worse).await;
+    let gate = &checks[GATE];
+    assert_eq!(conclusion(&checks, GATE), "failure", "{gate:#?}");
+    let said = format!("{} {}", gate.summary, gate.text.clone().unwrap_or_default());
+    assert!(said.contains(&format!("{}, its nearest evaluated ancestor", main.short())), "{gate:#?}");
+    assert!(said.contains(silent.short()), "{gate:#?}");
+    stack.stop().await;
+}
+
+/// Five values of the branch say how much a number varies: within it passes, far from it fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_is_judged_by_the_branchs_history() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let workflow = WORKFLOW
+        .replace("cat outcomes.jsonl", "cat number.jsonl")
+        .replace("accuracy: { max-drop: 0.5pp }", "bleu: { max-drop: 0.3, test: history }");
+    let line = |value: f64| format!("{{\"metric\":\"bleu\",\"value\":{value}}}\n").into_bytes();
+    let mut before = None;
+    for value in [30.0, 30.1, 29.9, 30.05, 29.95, 30.02] {
+        let files: [(&str, &[u8]); 2] = [(FILE, workflow.as_bytes()), ("number.jsonl", &line(value))];
+        let sha = world.repo.commit("main", None, "Another", &files);
+        accepted(world.github.push(REPO, "main", before.as_ref(), &sha)).await;
+        world.concluded(&sha).await;
+        before = Some(sha);
+    }
+    let main = before.unwrap();
+    for (branch, value, expected) in [("near", 29.98, "success"), ("far", 20.0, "failure")] {
+        let sha = world.repo.commit(branch, Some(&main), branch, &[("number.jsonl", &line(value))]);
+        let number = world.github.open_pull(REPO, REPO, branch, &sha, branch);
+        accepted(world.github.pull_opened(REPO, number)).await;
+        let checks = world.concluded(&sha).await;
+        assert_eq!(conclusion(&checks, GATE), expected, "{:#?}", checks[GATE]);
+        let gate = world.get(&stack, &format!("commits/{sha}/gate")).await;
+        let rule = &gate["verdict"]["rules"][0];
+        assert_eq!((&rule["test"], &rule["n"]), (&json!("history"), &json!(6)), "{gate:#}");
+    }
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_group_that_was_given_up_is_cancelled_and_concluded() {
+    let world = World::new();
+    let stack = world.server();
+    let main = world.first(WORKFLOW);
+    let group = world.repo.commit("queue", Some(&main), "Merge", &[("x", b"1")]);
+    accepted(world.github.merge_group(REPO, 7, &group)).await;
+    world.checks(&group, "the job to wait", |runs| runs.iter().any(|run| run.name == "CI / build")).await;
+    accepted(world.github.merge_group_dequeued(REPO, 7, &group)).await;
+    let gate = completed(&world, &group, 1).await;
+    assert_eq!(gate.conclusion.as_deref(), Some("cancelled"), "{gate:#?}");
+    assert!(format!("{} {}", gate.title, gate.summary).contains("dequeued"), "{gate:#?}");
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gate_is_concluded_also_where_nothing_runs() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let filtered = WORKFLOW.replace(
+        "[push, pull_request, merge_group]",
+        "{ push: { branches: [main] }, pull_request: { paths: ['models/**'] } }",
+    );
+    let main = world.first(&filtered);
+    accepted(world.github.push(REPO, "main", None, &main)).await;
+    world.concluded(&main).await;
+    let by_path = world.repo.commit("docs", Some(&main), "Docs", &[("README.md", b"words")]);
+    let number = world.github.open_pull(REPO, REPO, "docs", &by_path, "Docs");
+    accepted(world.github.pull_opened(REPO, number)).await;
+    let checks = world.concluded(&by_path).await;
+    assert_eq!(checks.keys().collect::<Vec<_>>(), [GATE]);
+    assert!(["success", "skipped", "neutral"].contains(&conclusion(&checks, GATE)), "{:#?}", checks[GATE]);
+    assert!(world.github.state().repo(REPO).passes(&by_path, GATE));
+
+    // No workflow wants a merge group here; the queue must not hang.
+    let group = world.repo.commit("queue", Some(&main), "Merge", &[("README.md", b"other words")]);
+    accepted(world.github.merge_group(REPO, 8, &group)).await;
+    let checks = world.concluded(&group).await;
+    assert_eq!(checks.keys().collect::<Vec<_>>(), [GATE]);
+    assert!(world.github.state().repo(REPO).passes(&group, GATE), "{:#?}", checks[GATE]);
+    stack.stop().await;
+}
