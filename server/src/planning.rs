@@ -80,6 +80,7 @@ pub async fn plan(
             gate_round: 0,
             wait: None,
             acceptances: vec![],
+            repetitions: vec![],
         },
     };
     if let Some(known) = planning_of(&commit_record, &planning.delivery) {

@@ -133,7 +133,11 @@ fn run_number(repo: &RepoName, external_id: &str) -> Option<u64> {
 }
 
 /// Adds a new attempt to a change; none where the run has not ended or never could start.
-async fn restart(app: &App, run: &Run, change: &mut Change) -> Result<Option<u32>, crate::store::StoreError> {
+pub(crate) async fn restart(
+    app: &App,
+    run: &Run,
+    change: &mut Change,
+) -> Result<Option<u32>, crate::store::StoreError> {
     let (Some(conclusion), true) = (run.conclusion(), run.problems.is_empty()) else { return Ok(None) };
     let now = app.clock.now();
     let key = keys::run(&run.repo, run.number);

@@ -47,7 +47,8 @@ pub async fn of_job(
     let known = known(app, &run.repo, &sha).await?;
     // The same repository, and the same right to read it.
     let checkout = CheckoutSpec { sha: sha.clone(), git_ref: None, ..checkout.clone() };
-    Ok(Some(protocol::Baseline { sha, checkout, known, blocks: None }))
+    let blocks = commit.record.repetitions.iter().rev().find(|repetition| repetition.run == run.number);
+    Ok(Some(protocol::Baseline { sha, checkout, known, blocks: blocks.and_then(|repetition| repetition.blocks) }))
 }
 
 /// Whether a step of the job can evaluate the base's model beside the head's. What an action of the repository

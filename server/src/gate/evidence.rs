@@ -12,10 +12,18 @@ pub(super) struct Evidence {
     pub(super) sides: Vec<Side>,
     /// What these runs measured of a base, beside their own; of which commit, where the step did not name a file.
     pub(super) beside: Vec<(Option<Sha>, Side)>,
+    pub(super) benchmarks: Vec<Benchmarked>,
     /// One for each side.
     pub(super) ran: Vec<Ran>,
     /// A job that ended before it could evaluate.
     pub(super) failed_job: Option<(String, Conclusion, Option<String>)>,
+}
+
+/// A benchmark that took turns with the base.
+pub(super) struct Benchmarked {
+    pub(super) run: u64,
+    pub(super) evaluation: String,
+    pub(super) disturbances: Vec<String>,
 }
 
 pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
@@ -44,6 +52,13 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                     };
                     let side = compare::side_beside(key, &evaluation, outcomes.as_ref());
                     evidence.beside.extend(side.map(|side| (beside.sha.clone(), side)));
+                }
+                if let (Some(benchmark), true) = (&evaluation.benchmark, evaluation.beside.is_some()) {
+                    evidence.benchmarks.push(Benchmarked {
+                        run: run.number,
+                        evaluation: evaluation.name.clone(),
+                        disturbances: benchmark.disturbances.clone(),
+                    });
                 }
                 evidence.sides.push(compare::side(key, &evaluation, outcomes.as_ref()));
                 evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));

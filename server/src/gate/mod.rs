@@ -7,6 +7,7 @@ mod baseline;
 mod evidence;
 mod history;
 mod policy;
+mod repeat;
 mod wording;
 
 use std::time::Duration;
@@ -35,7 +36,7 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repo, Run, Wait},
+        records::{Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repetition, Repo, Run, Wait},
     },
 };
 
@@ -76,6 +77,11 @@ pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<
             Err(Failure::Forge(ForgeError::Gone(reason) | ForgeError::Unusable(reason))) => wording::unusable(&reason),
             Err(Failure::Ours(error)) => return Err(error),
         };
+        if let Some(repetition) = &judged.repetition
+            && self::repeat::start(app, &commit, repetition.clone()).await?
+        {
+            continue;
+        }
         let report = judged.into_report(since, app.clock.now());
         tracing::info!(%repo, %sha, conclusion = %report.conclusion, title = report.title, "gate concluded");
         let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), wait: None, ..commit.record.clone() };
@@ -140,11 +146,13 @@ struct Judged {
     verdict: Option<Verdict>,
     base: Option<Sha>,
     acceptance: Option<Acceptance>,
+    /// A benchmark is to be repeated first.
+    repetition: Option<Repetition>,
 }
 
 impl Judged {
     fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
-        let Self { conclusion, output, verdict, base, acceptance } = self;
+        let Self { conclusion, output, verdict, base, acceptance, repetition: _ } = self;
         let CheckOutput { title, summary, text, annotations } = output;
         let text = (!text.is_empty()).then_some(text);
         GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base, acceptance }
@@ -176,7 +184,9 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     let found = match policy::find(app, &repo, planning, &commit.sha).await? {
         PolicyFound::Policy(found) => found,
         PolicyFound::None { gate_on_head } => {
-            return Ok(Some(about.nothing(&NothingJudged::NoGate { gate_on_head })));
+            // A local repository has no other check that could be required.
+            let failed = why_nothing_evaluated(&failed, &head);
+            return Ok(Some(about.nothing(&failed.unwrap_or(NothingJudged::NoGate { gate_on_head }))));
         }
     };
     if head.sides.is_empty() {
@@ -194,7 +204,8 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     acceptances.extend(commit.acceptances.iter().cloned());
     let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, base);
     let about = About { base, ancestor: ancestor.as_ref(), ..about };
-    Ok(Some(about.verdict(found, verdict, &head, &failed, acceptance)))
+    let repetition = repeat::wanted(&found.policy, commit, &verdict, &head, app.clock.now());
+    Ok(Some(Judged { repetition, ..about.verdict(found, verdict, &head, &failed, acceptance) }))
 }
 
 /// Why there is nothing to judge where something went wrong; none where nothing did.

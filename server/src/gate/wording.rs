@@ -36,7 +36,7 @@ impl About<'_> {
 
     pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
         let (conclusion, output) = nothing_judged(why, &self.context());
-        Judged { conclusion, output, verdict: None, base: None, acceptance: None }
+        Judged { conclusion, output, verdict: None, base: None, acceptance: None, repetition: None }
     }
 
     pub(super) fn verdict(
@@ -57,6 +57,11 @@ impl About<'_> {
                  ancestor, stands in for it."
             ));
         }
+        let repetitions = self.commit.repetitions.iter().enumerate();
+        context.notes.extend(repetitions.map(|(n, repetition)| {
+            let (most, reason) = (policy.defaults.repetitions, &repetition.reason);
+            format!("Run #{} was repeated automatically ({} of {most}): {reason}", repetition.run, n + 1)
+        }));
         for run in failed {
             let word = run.conclusion().map_or("not ended", Conclusion::as_str);
             context.notes.push(format!("Run #{} ({}) ended with {word}.", run.number, run.workflow_name));
@@ -73,7 +78,14 @@ impl About<'_> {
             conclusion = Conclusion::Failure;
             output.title = format!("Run #{} did not pass; of what it evaluated: {}", run.number, output.title);
         }
-        Judged { conclusion, output, verdict: Some(verdict), base: self.base.cloned(), acceptance: acceptance.cloned() }
+        Judged {
+            conclusion,
+            output,
+            verdict: Some(verdict),
+            base: self.base.cloned(),
+            acceptance: acceptance.cloned(),
+            repetition: None,
+        }
     }
 }
 
@@ -125,7 +137,7 @@ pub(super) fn unusable(reason: &str) -> Judged {
         text: String::new(),
         annotations: vec![],
     };
-    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None, acceptance: None }
+    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None, acceptance: None, repetition: None }
 }
 
 /// Where an evaluation ran, for people.

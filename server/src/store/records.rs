@@ -8,7 +8,7 @@ mod repo;
 mod run;
 
 pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
-pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Wait};
+pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait};
 pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Repo, Runner};

@@ -4,6 +4,7 @@
 mod acceptance;
 mod jobs;
 mod pages;
+mod repetition;
 mod spine;
 mod store_full;
 mod store_torture;

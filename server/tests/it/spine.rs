@@ -177,3 +177,18 @@ async fn the_gate_concludes_where_there_is_nothing_to_judge() {
     assert!(gate["summary"].as_str().unwrap().contains("from its merge on"), "{gate:#}");
     assert_eq!(gate["allowed"], true);
 }
+
+#[tokio::test]
+async fn a_failed_run_blocks_also_without_a_gate() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let main = world.push_main(GATED.split("gate:").next().unwrap()).await;
+    let claim = runner.claim().await;
+    let (mut evaluation, _) = evaluated("good", 20);
+    evaluation.outcomes = None;
+    let mut failed = result(Conclusion::Failure);
+    failed.evaluations = vec![evaluation];
+    runner.finish(&claim, failed).await;
+    let gate = world.gate_concluded(&main).await;
+    assert_eq!((&gate["conclusion"], &gate["allowed"]), (&json!("failure"), &json!(false)), "{gate:#}");
+}

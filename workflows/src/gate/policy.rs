@@ -108,6 +108,16 @@ pub struct Defaults {
     /// Share of runs in which the base is also judged against itself, so that the false-alarm rate is measured live.
     #[serde(default)]
     pub self_check: f64,
+    /// How often a benchmark that cannot tell, or was disturbed, is repeated for one head commit.
+    #[serde(default = "default_repetitions")]
+    pub repetitions: u32,
+}
+
+/// Of [`Defaults::repetitions`].
+const DEFAULT_REPETITIONS: u32 = 1;
+
+fn default_repetitions() -> u32 {
+    DEFAULT_REPETITIONS
 }
 
 impl Default for Defaults {
@@ -119,6 +129,7 @@ impl Default for Defaults {
             on_no_baseline: OnUnknown::Neutral,
             correction: Correction::Holm,
             self_check: 0.0,
+            repetitions: DEFAULT_REPETITIONS,
         }
     }
 }

@@ -28,7 +28,11 @@ impl FieldError {
 }
 
 const FIELDS: [&str; 5] = ["min", "max", "max-drop", "max-increase", "test"];
-const DEFAULTS: [&str; 6] = ["alpha", "power", "on-inconclusive", "on-no-baseline", "correction", "self-check"];
+const DEFAULTS: [&str; 7] =
+    ["alpha", "power", "on-inconclusive", "on-no-baseline", "correction", "self-check", "repetitions"];
+
+/// Of `repetitions`: each takes a device for as long as the first.
+const MOST_REPETITIONS: u32 = 10;
 
 impl Policy {
     /// One rule from its key and its mapping, scalars as written. The caller sets [`Rule::line`].
@@ -164,6 +168,13 @@ impl Defaults {
             "alpha" => self.alpha = share(key, value, 1e-6, 0.5)?,
             "power" => self.power = share(key, value, 0.5, 0.999_999)?,
             "self-check" => self.self_check = share(key, value, 0.0, 1.0)?,
+            "repetitions" => {
+                let number = value.trim().parse().ok().filter(|number| *number <= MOST_REPETITIONS);
+                self.repetitions = number.ok_or_else(|| {
+                    let message = format!("expected a whole number from 0 to {MOST_REPETITIONS}, found `{value}`");
+                    FieldError::new(key, "gate-amount", message)
+                })?;
+            }
             "on-inconclusive" => self.on_inconclusive = on_unknown(key, value)?,
             "on-no-baseline" => self.on_no_baseline = on_unknown(key, value)?,
             "correction" => {
@@ -244,9 +255,19 @@ mod tests {
 
     #[test]
     fn defaults_are_checked() {
-        let read = Defaults::parse(&fields(&[("alpha", "1%"), ("on-inconclusive", "failure"), ("self-check", "1%")]));
-        let expected =
-            Defaults { alpha: 0.01, on_inconclusive: OnUnknown::Failure, self_check: 0.01, ..Defaults::default() };
+        let read = Defaults::parse(&fields(&[
+            ("alpha", "1%"),
+            ("on-inconclusive", "failure"),
+            ("self-check", "1%"),
+            ("repetitions", "3"),
+        ]));
+        let expected = Defaults {
+            alpha: 0.01,
+            on_inconclusive: OnUnknown::Failure,
+            self_check: 0.01,
+            repetitions: 3,
+            ..Defaults::default()
+        };
         assert_eq!(read, Ok(expected));
         for bad in [("alpha", "0"), ("alpha", "0.9"), ("power", "2"), ("on-no-baseline", "pass"), ("beta", "1")] {
             assert!(Defaults::parse(&fields(&[bad])).is_err(), "{bad:?} was taken");

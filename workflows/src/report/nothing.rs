@@ -46,8 +46,7 @@ pub fn nothing_judged(why: &NothingJudged, context: &Context) -> (Conclusion, Ch
         }
         NothingJudged::JobFailed { job, conclusion, summary } => {
             let job = plain(job);
-            let mut body =
-                format!("The job `{job}` ended with `{conclusion}` before there was an evaluation to judge.\n");
+            let mut body = format!("The job `{job}` ended with `{conclusion}`, so there is nothing to judge.\n");
             if let Some(summary) = summary {
                 let _ = write!(body, "\n> {}\n", plain(summary));
             }

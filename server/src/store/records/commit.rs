@@ -28,6 +28,20 @@ pub struct HeadCommit {
     /// Decisions to merge in spite of the gate, oldest first; which of them holds is decided when it is judged.
     #[serde(default)]
     pub acceptances: Vec<Acceptance>,
+    /// Benchmarks that the gate had repeated, oldest first.
+    #[serde(default)]
+    pub repetitions: Vec<Repetition>,
+}
+
+/// One run, once more, since its benchmark could not tell or was disturbed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repetition {
+    pub at: Timestamp,
+    pub run: u64,
+    /// How many blocks it should have; none: as many as before.
+    pub blocks: Option<u32>,
+    /// A sentence.
+    pub reason: String,
 }
 
 /// Not again before then.
