@@ -85,7 +85,10 @@ async fn a_fork_is_judged_by_the_bases_workflow_and_policy_and_is_no_baseline() 
     accepted(world.github.pull_opened(REPO, number)).await;
     let checks = world.concluded(&next).await;
     let gate = &checks[GATE];
-    assert!(gate.title.to_lowercase().contains("no baseline"), "{gate:#?}");
+    let text = gate.text.clone().unwrap_or_default();
+    assert!(text.contains(&format!("{}, its nearest evaluated ancestor", main.short())), "{gate:#?}");
+    let judged = world.get(&stack, &format!("commits/{next}/gate")).await;
+    assert_eq!(judged["verdict"]["rules"][0]["base"], json!(0.98), "{judged:#}");
     stack.stop().await;
 }
 
