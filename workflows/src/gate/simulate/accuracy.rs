@@ -156,7 +156,7 @@ impl Study {
         let counts = in_parallel(plan, self.number, |seed, share| self.stream(plan, known, seed, share));
         let [alarms, passes, identical, fixed, alert, bencher] = counts;
         let draws = self.describe();
-        let truth = format!("drop {} pp, {} pp allowed", self.d * 100.0, self.margin * 100.0);
+        let truth = self.truth();
         let of = plan.comparisons;
         let mut alarm =
             Cell::new(Asked::FalseAlarm, draws.clone(), truth.clone(), (alarms, of), Bar::AtMost(plan.alpha));
@@ -186,7 +186,11 @@ impl Study {
         cells
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn truth(&self) -> String {
+        format!("drop {} pp, {} pp allowed", self.d * 100.0, self.margin * 100.0)
+    }
+
+    pub(super) fn describe(&self) -> String {
         let family = match (self.rules, self.correlated) {
             (1, _) => "1 rule".to_owned(),
             (rules, false) => format!("{rules} rules"),
@@ -197,12 +201,15 @@ impl Study {
 }
 
 /// A true drop of 2 pp with nothing allowed, at 10 % discordance and the n of the formula.
-pub(super) fn power(plan: &Plan) -> Vec<Cell> {
+pub(super) fn power(plan: &Plan, wanted: &impl Fn(&str, &str) -> bool) -> Vec<Cell> {
     let known = &Known::default();
     let bar = |n: u64| if n == 1_544 { Bar::AtLeast(0.8) } else { Bar::None };
+    let truth = "drop 2 pp, 0 pp allowed";
     [771, 1_544, 3_090]
         .into_iter()
-        .map(|n| {
+        .map(|n| (n, format!("accuracy, n {}, discordance 10 %, 1 rule", thousands(n))))
+        .filter(|(_, draws)| wanted(draws, truth))
+        .map(|(n, draws)| {
             let hits = in_parallel(plan, 1_000 + n, |seed, comparisons| {
                 let mut random = Random::new(seed);
                 let mut pairs = Pairs::new(n, 0.1, 0.02);
@@ -214,20 +221,24 @@ pub(super) fn power(plan: &Plan) -> Vec<Cell> {
                 });
                 [found.count() as u64]
             })[0];
-            let draws = format!("accuracy, n {}, discordance 10 %, 1 rule", thousands(n));
-            Cell::new(Asked::Power, draws, "drop 2 pp, 0 pp allowed".to_owned(), (hits, plan.comparisons), bar(n))
+            Cell::new(Asked::Power, draws, truth.to_owned(), (hits, plan.comparisons), bar(n))
         })
         .collect()
 }
 
 /// Whether the interval, 2.5 % on each side, holds the truth.
-pub(super) fn coverage(plan: &Plan) -> Vec<Cell> {
+pub(super) fn coverage(plan: &Plan, wanted: &impl Fn(&str, &str) -> bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (index, (n, discordance, d)) in
         [(100, 0.1, 0.0), (100, 0.2, 0.05), (1_000, 0.05, 0.01), (1_000, 0.1, 0.0), (10_000, 0.1, 0.02)]
             .into_iter()
             .enumerate()
     {
+        let draws = format!("accuracy, n {}, discordance {} %, 1 rule", thousands(n), discordance * 100.0);
+        let truth = format!("drop {} pp", d * 100.0);
+        if !wanted(&draws, &truth) {
+            continue;
+        }
         let hits = in_parallel(plan, 2_000 + index as u64, |seed, comparisons| {
             let mut random = Random::new(seed);
             let mut pairs = Pairs::new(n, discordance, d);
@@ -242,8 +253,6 @@ pub(super) fn coverage(plan: &Plan) -> Vec<Cell> {
             });
             [holds.count() as u64]
         })[0];
-        let draws = format!("accuracy, n {}, discordance {} %, 1 rule", thousands(n), discordance * 100.0);
-        let truth = format!("drop {} pp", d * 100.0);
         cells.push(Cell::new(Asked::Coverage, draws, truth, (hits, plan.comparisons), Bar::Between(0.94, 0.96)));
     }
     cells

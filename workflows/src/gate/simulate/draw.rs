@@ -1,33 +1,6 @@
 //! Draws of discordant pairs and of correlated normals.
 
-use crate::gate::stats::{random::Random, special::normal_cdf};
-
-/// Binomial(n, p) by inversion of a table.
-pub(super) struct Binomial {
-    cdf: Vec<f64>,
-}
-
-impl Binomial {
-    pub(super) fn new(n: u64, p: f64) -> Self {
-        let ln_factorial = |k: u64| libm::lgamma(k as f64 + 1.0);
-        let mut sum = 0.0;
-        let cdf = (0..=n)
-            .map(|k| {
-                let ways = ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
-                let (hits, misses) = (k as f64, (n - k) as f64);
-                let of_hits = if k == 0 { 0.0 } else { hits * p.ln() };
-                let of_misses = if k == n { 0.0 } else { misses * (-p).ln_1p() };
-                sum += (ways + of_hits + of_misses).exp();
-                sum
-            })
-            .collect();
-        Self { cdf }
-    }
-
-    pub(super) fn at(&self, uniform: f64) -> u64 {
-        self.cdf.partition_point(|cdf| *cdf < uniform).min(self.cdf.len() - 1) as u64
-    }
-}
+use crate::gate::stats::{binomial::Binomial, random::Random, special::normal_cdf};
 
 /// Discordant pairs of `n` examples: how many, and how many of them are worse.
 pub(super) struct Pairs {

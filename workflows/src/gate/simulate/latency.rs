@@ -60,6 +60,10 @@ pub(super) fn studies() -> Vec<Study> {
         .collect()
 }
 
+pub(super) fn describe() -> String {
+    format!("latency, {BLOCKS} interleaved blocks, AR(1) drift, lognormal noise, 1 % outliers")
+}
+
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     0.5 * (values[(values.len() - 1) / 2] + values[values.len() / 2])
@@ -106,12 +110,15 @@ impl Study {
         counts
     }
 
+    pub(super) fn truth(&self) -> String {
+        format!("{} % slower, {} % allowed", self.shift * 100.0, self.margin * 100.0)
+    }
+
     pub(super) fn run(&self, plan: &Plan) -> Vec<Cell> {
         let counts = in_parallel(plan, self.number, |seed, share| self.stream(plan, seed, share));
         let [fails, passes, holds, fixed, alert, bencher] = counts;
         let of = plan.comparisons;
-        let draws = format!("latency, {BLOCKS} interleaved blocks, AR(1) drift, lognormal noise, 1 % outliers");
-        let truth = format!("{} % slower, {} % allowed", self.shift * 100.0, self.margin * 100.0);
+        let (draws, truth) = (describe(), self.truth());
         let (asked, bar) = match self.shift > self.margin {
             true => (Asked::Power, Bar::AtLeast(0.8)),
             false => (Asked::FalseAlarm, Bar::AtMost(plan.alpha)),

@@ -5,6 +5,9 @@
 //! draws and one evaluation over the cells, not over the examples. This is exactly the bootstrap over
 //! examples. Efron & Tibshirani (1993), "An introduction to the bootstrap", chapters 13–14.
 
+mod draw;
+
+use self::draw::Urn;
 use super::{
     random::Random,
     special::{normal_cdf, normal_quantile},
@@ -71,10 +74,12 @@ pub fn run(plan: &Plan, statistic: impl Fn(&[u32]) -> f64 + Sync) -> Distributio
     let threads = plan.threads.clamp(1, STREAMS);
     let statistic = &statistic;
     let sizes = &sizes;
+    let urns: Vec<Urn<'_>> = plan.strata.iter().map(|stratum| Urn::new(plan, stratum)).collect();
+    let urns = &urns;
     let mut resampled: Vec<f64> = std::thread::scope(|scope| {
         let work = |thread: usize| {
             let streams = (thread..STREAMS).step_by(threads);
-            streams.flat_map(|s| stream(plan, s as u64, sizes[s], statistic)).collect::<Vec<f64>>()
+            streams.flat_map(|s| stream(plan, urns, s as u64, sizes[s], statistic)).collect::<Vec<f64>>()
         };
         let handles: Vec<_> = (1..threads).map(|thread| scope.spawn(move || work(thread))).collect();
         let mut all = work(0);
@@ -96,31 +101,22 @@ fn share(count: f64, of: usize) -> f64 {
     (count / of as f64).clamp(0.5 / of as f64, 1.0 - 0.5 / of as f64)
 }
 
-fn stream(plan: &Plan, number: u64, resamples: usize, statistic: &(impl Fn(&[u32]) -> f64 + Sync)) -> Vec<f64> {
+fn stream(
+    plan: &Plan,
+    urns: &[Urn<'_>],
+    number: u64,
+    resamples: usize,
+    statistic: &(impl Fn(&[u32]) -> f64 + Sync),
+) -> Vec<f64> {
     let mut random = Random::new(plan.seed ^ number.wrapping_mul(0xd1b5_4a32_d192_ed03));
     let mut counts = vec![0u32; plan.cell_count];
     (0..resamples)
         .map(|_| {
             counts.fill(0);
-            for stratum in &plan.strata {
-                draw(plan, stratum, &mut random, &mut counts);
-            }
+            urns.iter().for_each(|urn| urn.draw(plan, &mut random, &mut counts));
             statistic(&counts)
         })
         .collect()
-}
-
-fn draw(plan: &Plan, stratum: &Stratum, random: &mut Random, counts: &mut [u32]) {
-    let units = &stratum.cells;
-    let size = units.len() as u32;
-    for _ in 0..units.len() / 2 {
-        let (first, second) = random.two_below(size);
-        add_unit(plan, counts, units[first]);
-        add_unit(plan, counts, units[second]);
-    }
-    if units.len() % 2 == 1 {
-        add_unit(plan, counts, units[random.two_below(size).0]);
-    }
 }
 
 /// a of BCa: a sixth of the skewness of the jackknife's influences (Efron & Tibshirani, 14.15). Units
@@ -262,6 +258,22 @@ mod tests {
             assert!((distribution.p_values(lower).0 - alpha).abs() < 0.02);
             assert!((distribution.p_values(upper).1 - alpha).abs() < 0.02);
         }
+    }
+
+    #[test]
+    fn a_cell_that_most_examples_are_of_is_drawn_as_often_as_it_occurs() {
+        // 82 % are of cell 1: how often it is drawn, and how much that varies, are the binomial's.
+        let share = |counts: &[u32]| f64::from(counts[1]) / f64::from(counts.iter().sum::<u32>());
+        let distribution = run(&Plan { resamples: 20_000, ..plan(&examples(), 2) }, share);
+        let (n, p) = (400.0, distribution.estimate);
+        assert!((0.7..0.9).contains(&p), "{p}");
+        let mean = distribution.resampled.iter().sum::<f64>() / 20_000.0;
+        assert!((mean - p).abs() < 0.0006, "{mean} {p}");
+        assert!((distribution.standard_error() / (p * (1.0 - p) / n).sqrt() - 1.0).abs() < 0.03);
+        // What else is drawn keeps its proportions.
+        let others = run(&plan(&examples(), 2), |counts| f64::from(counts[0]) / f64::from(counts[0] + counts[2]));
+        let mean = others.resampled.iter().sum::<f64>() / 4_000.0;
+        assert!((mean - others.estimate).abs() < 0.005, "{mean} {}", others.estimate);
     }
 
     #[test]

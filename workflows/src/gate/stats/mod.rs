@@ -1,5 +1,6 @@
 //! The gate's own statistics: functions of numbers, with no knowledge of metrics or policies.
 
+pub mod binomial;
 pub mod bootstrap;
 pub mod history;
 pub mod hodges_lehmann;
