@@ -228,6 +228,10 @@ impl Question<'_> {
             let mean = |side: fn(&(f64, f64)) -> f64| contributions.iter().map(side).sum::<f64>() / pairs.len() as f64;
             let values = Values { head: mean(|(head, _)| *head), base: mean(|(_, base)| *base) };
             if near(values.head, reported.head) && near(values.base, reported.base) {
+                // Other scores or other wrong answers are no discordant example of this metric.
+                if contributions.iter().all(|(head, base)| head == base) {
+                    return Finding::Identical { values, n: pairs.len() as u64 };
+                }
                 let margin = self.margin(values.base);
                 let comparison = self.of_contributions(&contributions, groups.as_ref(), margin);
                 return match comparison {
@@ -237,6 +241,9 @@ impl Question<'_> {
             }
         }
         if let Some(metric) = ClassMetric::by_name(name) {
+            if pairs.iter().all(|pair| pair.head.prediction == pair.base.prediction) {
+                return Finding::Identical { values: reported, n: pairs.len() as u64 };
+            }
             let cells = Cells::new(pairs);
             let plan = cells.plan(groups.as_ref().map(|g| g.of_pair.as_slice()), RESAMPLES, SEED);
             return self.resample(&plan, pairs.len(), |counts| {

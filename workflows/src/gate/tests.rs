@@ -1,5 +1,7 @@
 //! The gate from the outside: policies and sides in, verdicts out.
 
+mod bad_input;
+
 use super::*;
 
 /// A rule as a workflow file would hold it.
