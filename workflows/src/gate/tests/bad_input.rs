@@ -53,7 +53,11 @@ fn ids_in_another_order() {
 #[test]
 fn scores_that_are_no_numbers() {
     for wrong in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let example = || with_examples(|examples| drop(examples[3].values.insert("accuracy".to_owned(), wrong)));
+        let example = || {
+            with_examples(|examples| {
+                examples[3].values.insert("accuracy".to_owned(), wrong);
+            })
+        };
         let reason = |side: &str| format!("the {side}'s accuracy of example `3` is not a finite number");
         says(&told(example(), whole()), Answer::Fail, &reason("head"));
         says(&told(whole(), example()), Answer::NoBaseline, &reason("base"));
