@@ -68,7 +68,8 @@ async fn changed(workflow: &str) -> (World, Runner, workflows::ids::Sha) {
 #[tokio::test]
 async fn what_cannot_tell_is_measured_again_with_the_blocks_that_would() {
     let (world, runner, change) = changed(BENCHED).await;
-    assert_eq!(bench(&runner, benchmark(0.3, 8, false)).await, None);
+    // Between 5 and 13 % slower, where 10 % are allowed.
+    assert_eq!(bench(&runner, benchmark(0.08, 8, false)).await, None);
     let asked = bench(&runner, benchmark(0.001, 60, false)).await;
     assert!(asked.is_some_and(|blocks| blocks > 8), "{asked:?}");
     let gate = world.gate_concluded(&change).await;
