@@ -43,8 +43,12 @@ impl<'e> Evaluator<'e, '_> {
             }
             Node::All(object) => Datum::Filtered(all(self.value(object)?)),
             Node::Not(operand) => Datum::Boolean(!self.value(operand)?.is_truthy()),
-            Node::Compare(comparison, left, right) => {
-                Datum::Boolean(compare(*comparison, &self.value(left)?, &self.value(right)?))
+            Node::Compare(first, others) => {
+                let mut left = self.value(first)?;
+                for (comparison, right) in others {
+                    left = Datum::Boolean(compare(*comparison, &left, &self.value(right)?));
+                }
+                left
             }
             Node::And(operands) => self.first(operands, |value| !value.is_truthy())?,
             Node::Or(operands) => self.first(operands, Datum::is_truthy)?,

@@ -52,7 +52,8 @@ pub(crate) enum Node<'s> {
     All(Box<Expression<'s>>),
     Call(Function, Vec<Expression<'s>>),
     Not(Box<Expression<'s>>),
-    Compare(Comparison, Box<Expression<'s>>, Box<Expression<'s>>),
+    /// `a < b == …` of one precedence, from left to right.
+    Compare(Box<Expression<'s>>, Vec<(Comparison, Expression<'s>)>),
     And(Vec<Expression<'s>>),
     Or(Vec<Expression<'s>>),
 }
@@ -191,19 +192,17 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
         operand: fn(&mut Self) -> Result<Expression<'s>, Error>,
         operator: fn(&Token<'_>) -> Option<Comparison>,
     ) -> Result<Expression<'s>, Error> {
-        let mut left = operand(self)?;
-        let mut nested = 0;
+        let first = operand(self)?;
+        let mut others = Vec::new();
         while let Some(comparison) = self.peek().and_then(operator) {
             self.next += 1;
-            let right = operand(self)?;
-            // The tree leans left: a chain of n comparisons is n deep and is dropped and walked so.
-            self.deeper()?;
-            nested += 1;
-            let at = left.at;
-            left = Expression { node: Node::Compare(comparison, Box::new(left), Box::new(right)), at };
+            others.push((comparison, operand(self)?));
         }
-        self.depth -= nested;
-        Ok(left)
+        if others.is_empty() {
+            return Ok(first);
+        }
+        let at = first.at;
+        Ok(Expression { node: Node::Compare(Box::new(first), others), at })
     }
 
     fn unary(&mut self) -> Result<Expression<'s>, Error> {

@@ -63,6 +63,10 @@ impl Checker<'_, '_> {
                 return self.condition(node, text, scope);
             }
             if text.contains("${{") {
+                if !scope.is_empty() && is_written_out(shape) {
+                    let message = "the keys must be written out here: an expression cannot be the whole mapping";
+                    return self.error(node, "expression-not-allowed", message.to_owned());
+                }
                 return self.template(node, text, scope);
             }
         }
@@ -291,6 +295,20 @@ fn alternatives(shape: &Shape) -> impl Iterator<Item = &Shape> {
         Shape::Either(shapes) => shapes.iter(),
         other => std::slice::from_ref(other).iter(),
     }
+}
+
+/// Whether it takes a mapping from names to values (`env`, `with`, `secrets`) and no other scalar than a word.
+fn is_written_out(shape: &Shape) -> bool {
+    let mut maps = false;
+    let others = alternatives(shape).any(|each| match resolve(each, Scope::NONE).0 {
+        Shape::Map([Keys { known: [], others: Some(values), .. }]) if !matches!(values, Shape::Any) => {
+            maps = true;
+            false
+        }
+        Shape::Word(_) => false,
+        _ => true,
+    });
+    maps && !others
 }
 
 fn find(shape: &Shape, scope: Scope, wanted: fn(&Shape) -> bool) -> Option<(&Shape, Scope)> {

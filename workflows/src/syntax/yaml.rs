@@ -69,7 +69,7 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder::of(text);
     let mut outcome = builder.run(text);
     let mut mended = String::new();
     for _ in 0..MAX_MENDED_COMMENTS {
@@ -79,8 +79,12 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
         };
         sink.warn(failure.at, 1, "comment", "a comment begins after a space");
         mended = better;
-        builder = Builder::default();
+        // Columns before the comment, all that it asks its text for, are the same in both.
+        builder = Builder::of(text);
         outcome = builder.run(&mended);
+    }
+    for remark in std::mem::take(&mut builder.remarks) {
+        sink.error(remark.at, 1, "yaml", remark.message);
     }
     match outcome {
         Ok(()) => Some(builder.root.unwrap_or(Node {
@@ -141,12 +145,34 @@ fn place(marker: &Marker) -> Place {
     }
 }
 
-#[derive(Default)]
-struct Builder {
+struct Builder<'t> {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
     root: Option<Node>,
+    /// What is wrong with single values; the rest of the file can be read.
+    remarks: Vec<Failure>,
+    lines: Lines<'t>,
+}
+
+/// The lines of a text, asked for in their order.
+struct Lines<'t> {
+    rest: &'t str,
+    number: u32,
+}
+
+impl<'t> Lines<'t> {
+    /// The line of a place, cut in two there.
+    fn around(&mut self, at: Place) -> (&'t str, &'t str) {
+        while self.number < at.line {
+            self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
+            self.number += 1;
+        }
+        let line = self.rest.split('\n').next().unwrap_or_default();
+        let column = at.column as usize - 1;
+        let split = line.char_indices().nth(column).map_or(line.len(), |(offset, _)| offset);
+        line.split_at(split)
+    }
 }
 
 /// A collection whose end has not come yet.
@@ -162,7 +188,12 @@ enum Content {
     Mapping { entries: Vec<(Node, Node)>, key: Option<Node> },
 }
 
-impl Builder {
+impl<'t> Builder<'t> {
+    fn of(text: &'t str) -> Self {
+        let lines = Lines { rest: text, number: 1 };
+        Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, remarks: Vec::new(), lines }
+    }
+
     fn run(&mut self, text: &str) -> Result<(), Failure> {
         let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
         let mut documents = 0;
@@ -179,9 +210,17 @@ impl Builder {
                 }
                 Event::Alias(anchor) => self.alias(anchor, span)?,
                 Event::Scalar(text, style, anchor, tag) => {
-                    let at = place(&span.start);
-                    let value = Scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref())
-                        .map_err(|message| Failure::new(at, message))?;
+                    let mut at = place(&span.start);
+                    if text.is_empty() && style == ScalarStyle::Plain {
+                        at = self.of_nothing(at);
+                    }
+                    let value = match Scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref()) {
+                        Ok(value) => value,
+                        Err(message) => {
+                            self.remarks.push(Failure::new(at, message));
+                            Scalar::resolve(&text, true, None).unwrap_or(Scalar::Text)
+                        }
+                    };
                     let length = underline(&text, style);
                     let node = Node { at, length, kind: Kind::Scalar { text: text.into_owned(), value } };
                     self.count(1, at)?;
@@ -201,6 +240,25 @@ impl Builder {
         Ok(())
     }
 
+    /// The parser places a value that is not there at the colon before it; GitHub's, where it would be.
+    fn of_nothing(&mut self, at: Place) -> Place {
+        let (_, after) = self.lines.around(at);
+        let Some(after) = after.strip_prefix(':') else { return at };
+        let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
+        Place { column: at.column + 1 + spaces as u32, ..at }
+    }
+
+    /// The parser places a list whose dashes are not indented at its first item; GitHub's, at the dash.
+    fn of_list(&mut self, at: Place) -> Place {
+        let (before, after) = self.lines.around(at);
+        match before.trim_end().strip_suffix('-') {
+            Some(before) if !after.starts_with(['-', '[', '&', '!']) => {
+                Place { column: before.chars().count() as u32 + 1, ..at }
+            }
+            Some(_) | None => at,
+        }
+    }
+
     fn start(
         &mut self,
         span: Span,
@@ -209,7 +267,10 @@ impl Builder {
         kind: &str,
         content: Content,
     ) -> Result<(), Failure> {
-        let at = place(&span.start);
+        let mut at = place(&span.start);
+        if matches!(content, Content::Sequence(_)) {
+            at = self.of_list(at);
+        }
         if let Some(tag) = tag
             && scalar::core_name(tag) != Some(kind)
         {

@@ -3,6 +3,7 @@
 
 mod expressions;
 mod mutation;
+mod oracle;
 mod properties;
 mod python;
 mod reference;

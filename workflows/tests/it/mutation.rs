@@ -14,7 +14,7 @@ use workflows::{
 use crate::vectors::{files, folder};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same damage in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -25,7 +25,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 }
@@ -61,7 +61,7 @@ fn time() -> Duration {
 }
 
 /// The reference's own examples, and GitHub's vectors where they are.
-fn seeds(name: &str) -> Vec<String> {
+pub(crate) fn seeds(name: &str) -> Vec<String> {
     let mut seeds: Vec<String> = include_str!("../../../docs/workflow-language.md")
         .split("```")
         .filter(|block| block.starts_with("yaml") || block.starts_with("expressions"))

@@ -34,7 +34,7 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
     Job {
         at: id.at,
         name: template(node, "name"),
-        needs: needs(node),
+        needs: needs(node, sink),
         condition: template(node, "if"),
         runs_on: get(node, "runs-on").map(|node| runs_on(node, sink)).unwrap_or_default(),
         strategy: get(node, "strategy").and_then(|node| strategy(node, sink)),
@@ -49,10 +49,21 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
     }
 }
 
-/// Ids that are no ids are left to [`crate::syntax::graph`], which knows the jobs there are.
-fn needs(node: &Node) -> Vec<Located<crate::ids::JobId>> {
-    let names = get(node, "needs").map(list).unwrap_or_default();
-    names.into_iter().filter_map(|name| Some(Located { value: name.value.parse().ok()?, at: name.at })).collect()
+/// Whether the jobs are there is asked in [`crate::syntax::graph`]; what is no id is the id of none.
+fn needs(node: &Node, sink: &mut Sink<'_>) -> Vec<Located<crate::ids::JobId>> {
+    let mut needs = Vec::new();
+    for Located { value, at } in get(node, "needs").map(list).unwrap_or_default() {
+        match value.parse() {
+            Ok(value) => needs.push(Located { value, at }),
+            // Complained about already.
+            Err(_) if value.is_empty() || value.contains("${{") => {}
+            Err(_) => {
+                let message = format!("`{}` is no job of this workflow", crate::expr::shortened(&value));
+                sink.error(at, value.chars().count().clamp(1, 200) as u32, "unknown-need", message);
+            }
+        }
+    }
+    needs
 }
 
 fn call(node: &Node, uses: &Node, sink: &mut Sink<'_>) -> JobBody {

@@ -1,3 +1,5 @@
+mod background;
+
 use indexmap::IndexMap;
 
 use super::{get, key, located, template, templates, texts};
@@ -12,6 +14,7 @@ pub(in crate::syntax) fn list(node: &Node, sink: &mut Sink<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     read_into(node, &mut steps, sink);
     check_ids(node, sink);
+    background::check(node, sink);
     steps
 }
 

@@ -1,5 +1,7 @@
 //! Inputs of `workflow_dispatch`, and inputs, outputs and secrets of `workflow_call`.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -96,9 +98,9 @@ fn read_inputs(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> IndexMap<Str
 fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
     let mut input = Input { description: None, required: false, default: None, kind: InputKind::String };
     let mut kind = None;
-    let mut options = Vec::new();
+    let mut options = None;
     let mut default = None;
-    let entries = if node.is_null() && dispatch { &[] } else { mapping(node, sink) };
+    let entries = if node.is_null() && dispatch { Vec::new() } else { mapping(node, sink) };
     for (key, value) in entries {
         match key.text().as_deref() {
             Some("description" | "deprecationMessage") => input.description = value.to_text(),
@@ -108,7 +110,7 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
             Some("options") if dispatch => {
                 check::value(value, &Shape::List(&Shape::Text), Scope::NONE, sink);
                 if let Kind::Sequence(items) = &value.kind {
-                    options = items.iter().filter_map(Node::to_text).collect();
+                    options = Some(items.iter().filter_map(Node::to_text).collect());
                 }
             }
             Some(_) | None => {
@@ -130,7 +132,10 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
     input.kind = match kind.and_then(Node::to_text).as_deref() {
         Some("boolean") => InputKind::Boolean,
         Some("number") => InputKind::Number,
-        Some("choice") => InputKind::Choice(options),
+        Some("choice") => InputKind::Choice(options.unwrap_or_else(|| {
+            sink.error(node.at, node.length, "missing-key", "`options` is required for a choice and missing");
+            Vec::new()
+        })),
         Some("environment") => InputKind::Environment,
         Some(_) | None => InputKind::String,
     };
@@ -166,17 +171,27 @@ fn boolean(node: &Node, sink: &mut Sink<'_>) -> bool {
     scalar_value(node) == Value::Bool(true)
 }
 
-fn mapping<'n>(node: &'n Node, sink: &mut Sink<'_>) -> &'n [(Node, Node)] {
-    match &node.kind {
-        Kind::Mapping(entries) => entries,
-        Kind::Scalar { .. } | Kind::Sequence(_) => {
-            sink.error(node.at, node.length, "unexpected-value", "expected a mapping");
-            &[]
+/// The entries of a mapping, of equal keys the first.
+fn mapping<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<&'n (Node, Node)> {
+    let Kind::Mapping(entries) = &node.kind else {
+        sink.error(node.at, node.length, "unexpected-value", "expected a mapping");
+        return Vec::new();
+    };
+    let mut seen = HashSet::with_capacity(entries.len());
+    let mut found = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let name = entry.0.to_text().unwrap_or_default();
+        if name.is_empty() || seen.insert(name.to_ascii_uppercase()) {
+            found.push(entry);
+        } else {
+            let message = format!("`{}` is already defined", shortened(&name));
+            sink.error(entry.0.at, entry.0.length, "duplicate-key", message);
         }
     }
+    found
 }
 
-/// A mapping from names to values: names are not empty, and each is there once.
+/// A mapping from names to values: names are not empty.
 fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
     if node.is_null() {
         return Vec::new();
@@ -186,8 +201,6 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
         let name = key.to_text().unwrap_or_default();
         if name.is_empty() {
             sink.error(key.at, key.length, "unexpected-value", "a name must not be empty");
-        } else if found.iter().any(|(each, _)| each.eq_ignore_ascii_case(&name)) {
-            sink.error(key.at, key.length, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
         } else {
             found.push((name, value));
         }
