@@ -6,7 +6,11 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use workflows::ids::{RepoName, Sha};
 
-use crate::{api::Api, exit::Exit, ui};
+use crate::{
+    api::{self, Api},
+    exit::Exit,
+    ui,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Accept {
@@ -67,7 +71,7 @@ pub async fn accept(args: Accept) -> anyhow::Result<Exit> {
     let by = args.by.clone().or_else(|| std::env::var("USER").ok());
     let body = json!({ "reason": args.reason, "by": by, "rules": args.rules });
     let path = format!("/api/v1/repos/{repo}/{place}");
-    let (status, answer) = Api::new(server).post(&path, &token(args.token_file.as_deref())?, &body).await?;
+    let (status, answer) = Api::new(server).post(&path, &api::token(args.token_file.as_deref())?, &body).await?;
     match status {
         201 if args.json => ui::say(serde_json::to_string_pretty(&answer)?),
         201 => ui::say(told(&answer)),
@@ -120,13 +124,4 @@ fn told(acceptance: &Value) -> String {
 fn text(value: &Value, key: &str) -> String {
     let text = value[key].as_str().unwrap_or_default();
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn token(file: Option<&std::path::Path>) -> anyhow::Result<String> {
-    let token = match file {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => std::env::var("ASSAY_API_TOKEN")
-            .context("who may do this? Give --token-file, or set ASSAY_API_TOKEN (`assay token api` prints it)")?,
-    };
-    Ok(token.trim().to_owned())
 }

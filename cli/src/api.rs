@@ -77,8 +77,22 @@ impl Api {
         token: &str,
         body: &serde_json::Value,
     ) -> anyhow::Result<(u16, serde_json::Value)> {
+        self.send(reqwest::Method::POST, path, token, Some(body)).await
+    }
+
+    /// As [`Self::post`], with any method.
+    pub async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        token: &str,
+        body: Option<&serde_json::Value>,
+    ) -> anyhow::Result<(u16, serde_json::Value)> {
         let url = format!("{}{path}", self.base);
-        let request = self.client.post(&url).bearer_auth(token).json(body);
+        let mut request = self.client.request(method, &url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         let reply = request.send().await.with_context(|| format!("no answer from {}", self.base))?;
         let (status, body) = (reply.status().as_u16(), reply.text().await?);
         Ok((status, serde_json::from_str(&body).unwrap_or_else(|_| body.into())))
@@ -103,4 +117,13 @@ impl Api {
         let status = reply.status();
         bail!("the server answered {status}: {}", reply.text().await.unwrap_or_default())
     }
+}
+
+pub fn token(file: Option<&std::path::Path>) -> anyhow::Result<String> {
+    let token = match file {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => std::env::var("ASSAY_API_TOKEN")
+            .context("who may do this? Give --token-file, or set ASSAY_API_TOKEN (`assay token api` prints it)")?,
+    };
+    Ok(token.trim().to_owned())
 }

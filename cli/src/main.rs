@@ -20,6 +20,7 @@ mod local;
 mod outcomes;
 mod plan;
 mod serve;
+mod settings;
 mod simulate;
 mod store;
 mod token;
@@ -85,6 +86,12 @@ enum Command {
     GithubApp(github_app::Args),
     /// Print a secret of a server, made when it is first asked for.
     Token(token::Args),
+    /// Secrets of a repository, for its trusted jobs.
+    #[command(subcommand)]
+    Secret(settings::Secret),
+    /// Variables of a repository: the `vars` of its workflows.
+    #[command(subcommand)]
+    Var(settings::Variable),
     /// Check, back up, restore or compact a server's store.
     Store(store::Store),
 }
@@ -130,6 +137,8 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::GithubApp(args) => block_on(github_app::run(args)),
         Command::Token(args) => token::run(&args),
+        Command::Secret(command) => block_on(settings::secret(command)),
+        Command::Var(command) => block_on(settings::variable(command)),
         Command::Store(args) => block_on(store::store(args)),
         Command::Hook(command) => block_on(hook::run(command)),
     }

@@ -40,6 +40,7 @@ pub mod runs;
 pub mod schedule;
 pub mod secrets;
 mod serve;
+pub mod settings;
 pub mod store;
 pub mod turns;
 pub mod workflow_cache;

@@ -65,6 +65,8 @@ pub async fn plan(
     let files = app.forges.workflow_files(&repo_record, source).await?;
     let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
 
+    let vars = crate::settings::vars(app, &event.repo).await?;
+
     // The forge was asked. From here on one event of a repository at a time: all of them count its runs.
     let _turn = app.turns.take(&event.repo).await;
     let repo = app.store.get::<Repo>(&repo_key).await?;
@@ -98,7 +100,7 @@ pub async fn plan(
             planning.files.push(known);
             continue;
         }
-        let scene = Scene { app, event: &event, delivery: &delivery.record, files: &files, now };
+        let scene = Scene { app, event: &event, delivery: &delivery.record, files: &files, vars: &vars, now };
         let outcome = scene.plan_file(file, changed.as_deref(), &mut repo_record.last_run, &mut change);
         if let FileOutcome::Run { .. } | FileOutcome::Invalid { .. } = &outcome {
             // Something new is judged for this commit, whatever was concluded before.

@@ -16,6 +16,7 @@ use crate::{
     draft::{Draft, DraftJob, KEYS_PER_JOB},
     intake,
     reconcile::Nudge,
+    settings,
     store::{
         Change, Stored,
         engine::Direction,
@@ -136,11 +137,17 @@ async fn parsed(app: &App, file: &str, digest: &Digest) -> anyhow::Result<Parsed
 pub async fn contexts(app: &App, run: &Run, workflow: &Workflow) -> anyhow::Result<IndexMap<String, Value>> {
     let body = intake::body(app, run.event.forge, &run.body).await?;
     let payload = serde_json::from_slice(&body).context("a delivery's body is no JSON any more")?;
-    Ok(contexts_with(app, run, workflow, payload))
+    Ok(contexts_with(app, run, workflow, payload, settings::vars(app, &run.repo).await?))
 }
 
-/// As [`contexts`], with the payload at hand.
-pub fn contexts_with(app: &App, run: &Run, workflow: &Workflow, payload: Value) -> IndexMap<String, Value> {
+/// As [`contexts`], with the payload and the repository's variables at hand.
+pub fn contexts_with(
+    app: &App,
+    run: &Run,
+    workflow: &Workflow,
+    payload: Value,
+    vars: Map<String, Value>,
+) -> IndexMap<String, Value> {
     let event = workflows::event::Event { payload, ..run.event.clone() };
     let github = plan::github_context(&event, workflow, run.number, run.attempt);
     let assay = serde_json::json!({
@@ -149,7 +156,7 @@ pub fn contexts_with(app: &App, run: &Run, workflow: &Workflow, payload: Value) 
     });
     IndexMap::from([
         ("github".to_owned(), github),
-        ("vars".to_owned(), Value::Object(Map::new())),
+        ("vars".to_owned(), Value::Object(vars)),
         ("inputs".to_owned(), plan::dispatch_inputs(workflow, &event)),
         ("assay".to_owned(), assay),
     ])

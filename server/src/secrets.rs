@@ -26,6 +26,11 @@ pub fn api_token(data: &Path) -> anyhow::Result<String> {
     secret(data, "api-token")
 }
 
+/// The key that seals the secrets of repositories.
+pub fn sealing_key(data: &Path) -> anyhow::Result<String> {
+    secret(data, "sealing-key")
+}
+
 /// Writes what somebody else made, over what was there; where it is now.
 pub fn write(data: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
     let directory = directory(data)?;

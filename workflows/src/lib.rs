@@ -21,4 +21,5 @@ pub mod plan;
 pub mod protocol;
 pub mod report;
 pub mod run;
+pub mod settings;
 pub mod syntax;

@@ -36,6 +36,8 @@ pub(super) struct Surroundings {
     pub(super) cache: PathBuf,
     pub(super) assay: PathBuf,
     pub(super) onnxruntime: Option<PathBuf>,
+    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) vars: BTreeMap<String, String>,
     /// For everything that is thrown away afterwards.
     pub(super) scratch: PathBuf,
 }
@@ -97,7 +99,7 @@ pub(super) async fn execute(
 ) -> anyhow::Result<Outcome> {
     let contexts = IndexMap::from([
         ("github".to_owned(), github_context(event, workflow, 1, 1)),
-        ("vars".to_owned(), json!({})),
+        ("vars".to_owned(), json!(around.vars)),
         ("inputs".to_owned(), dispatch_inputs(workflow, event)),
     ]);
     let wanted = wanted(workflow, only)?;
@@ -118,7 +120,7 @@ pub(super) async fn execute(
         let offered = match &decision {
             Decision::Offer(key) => {
                 let planned = &rows.iter().find(|row| row.planned.key == *key).context("no such job")?.planned;
-                let found = job_context(&snapshot, planned, &BTreeMap::new());
+                let found = job_context(&snapshot, planned, &around.secrets);
                 Some(spec(found.context("a planned job is in its workflow")?, event, subject, planned))
             }
             Decision::Skip { .. }

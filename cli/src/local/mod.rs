@@ -5,6 +5,7 @@ mod print;
 mod tree;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -21,6 +22,7 @@ use workflows::{
     plan::{Selection, preview, select},
     report,
     run::Conclusion,
+    settings::read_dotenv,
     syntax::{self, Called, Paint, Severity, Workflow},
 };
 
@@ -50,6 +52,12 @@ pub struct Args {
     /// Print one JSON document; everything else goes to standard error.
     #[arg(long)]
     json: bool,
+    /// Secrets for the jobs, as lines of NAME=value.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Variables (`vars`) for the jobs, as lines of NAME=value.
+    #[arg(long, value_name = "FILE")]
+    var_file: Option<PathBuf>,
     /// Run steps without a sandbox, even where one works.
     #[arg(long)]
     no_isolation: bool,
@@ -195,7 +203,15 @@ async fn surroundings(
             })
         }
     };
-    Ok(Surroundings { sandbox, cache, assay, onnxruntime, scratch: scratch.to_owned() })
+    let (secrets, vars) = (settings(args.secret_file.as_deref())?, settings(args.var_file.as_deref())?);
+    Ok(Surroundings { sandbox, cache, assay, onnxruntime, secrets, vars, scratch: scratch.to_owned() })
+}
+
+/// What a file of secrets or variables gives.
+fn settings(file: Option<&std::path::Path>) -> anyhow::Result<BTreeMap<String, String>> {
+    let Some(file) = file else { return Ok(BTreeMap::new()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    read_dotenv(&text).map_err(|problem| anyhow::anyhow!("{}: {problem}", file.display()))
 }
 
 /// Evaluates the base as its own workflow says, and judges by its policy; prints the table.

@@ -3,6 +3,7 @@
 mod gate;
 mod metrics;
 mod runs;
+mod settings;
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use workflows::ids::RepoName;
@@ -21,6 +22,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/runs/{number}/rerun", web::post().to(runs::rerun))
         .route("/metrics/{name}", web::get().to(metrics::trend))
         .route("/runs/{number}/accept", web::post().to(gate::accept_run))
+        .route("/secrets", web::get().to(settings::secrets))
+        .route("/secrets/{name}", web::put().to(settings::set_secret))
+        .route("/secrets/{name}", web::delete().to(settings::delete_secret))
+        .route("/variables", web::get().to(settings::variables))
+        .route("/variables/{name}", web::put().to(settings::set_variable))
+        .route("/variables/{name}", web::delete().to(settings::delete_variable))
         .route("/audit", web::get().to(gate::audit))
         .route("/commits/{sha}/gate/accept", web::post().to(gate::accept))
         .route("/commits/{sha}/gate", web::get().to(gate::answer));

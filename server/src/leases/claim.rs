@@ -12,7 +12,7 @@ use crate::{
     app::App,
     gate,
     leases::hopeless,
-    runs, schedule,
+    runs, schedule, settings,
     store::{
         Change, Stored,
         engine::Direction,
@@ -99,8 +99,11 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
     let workflows = runs::workflows(app, run).await?;
     let known = runs::contexts(app, run, &workflows.own).await?;
     let draft = runs::load(app, run.clone()).await?;
-    // The server keeps no secrets yet.
-    let secrets = BTreeMap::new();
+    // A stranger's code is given nothing that it could tell.
+    let secrets = match run.event.kind.is_trusted() {
+        true => settings::secrets(app, &run.repo).await?,
+        false => BTreeMap::new(),
+    };
     let (written, contexts, secrets, layers, file) = draft
         .with_snapshot(&workflows, &known, |snapshot| {
             let found = job_context(snapshot, &job.planned, &secrets)?;

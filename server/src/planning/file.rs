@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use workflows::{
     event::{Event, EventKind},
     ids::{Digest, JobKey},
@@ -37,6 +37,8 @@ pub(super) struct Scene<'a> {
     pub(super) delivery: &'a Delivery,
     /// All workflow files of the commit.
     pub(super) files: &'a [WorkflowFile],
+    /// Variables of the repository.
+    pub(super) vars: &'a Map<String, Value>,
     pub(super) now: Timestamp,
 }
 
@@ -111,7 +113,8 @@ impl Scene<'_> {
         if run.group.is_some() {
             return;
         }
-        let contexts = runs::contexts_with(self.app, &run, &workflows.own, self.event.payload.clone());
+        let (payload, vars) = (self.event.payload.clone(), self.vars.clone());
+        let contexts = runs::contexts_with(self.app, &run, &workflows.own, payload, vars);
         let mut draft = Draft::new(run, vec![]);
         draft.advance(workflows, &contexts, self.now);
         if draft.run.conclusion().is_none() && draft.changed_jobs() <= FIRST_JOBS {
@@ -127,7 +130,8 @@ impl Scene<'_> {
         run.groups = workflow.jobs.keys().map(|job| (JobKey::new(job, None), Group::Waiting)).collect();
         let texts = workflows.called.keys().filter_map(|path| Some((path.clone(), self.file(path)?)));
         run.called = texts.map(|(path, file)| (path, digest(file.text.as_bytes()))).collect();
-        let contexts = runs::contexts_with(self.app, &run, workflow, self.event.payload.clone());
+        let (payload, vars) = (self.event.payload.clone(), self.vars.clone());
+        let contexts = runs::contexts_with(self.app, &run, workflow, payload, vars);
         crate::concurrency::assign(&mut run, workflow, &contexts, self.now);
         run
     }

@@ -23,12 +23,15 @@
 //! | `metric` | repository, branch, metric, time, run, evaluation | [`MetricPoint`](super::records::MetricPoint) |
 //! | `runner` | name | [`Runner`](super::records::Runner) |
 //! | `group` | repository, concurrency group | [`ConcurrencyGroup`](super::records::ConcurrencyGroup) |
+//! | `secret` | repository, name | [`Secret`](super::records::Secret) |
+//! | `variable` | repository, name | [`Variable`](super::records::Variable) |
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use workflows::{
     ids::{Digest, Forge, JobKey, RepoName, Sha},
     run::Conclusion,
+    settings::SettingName,
 };
 
 use super::records::JobRef;
@@ -264,6 +267,22 @@ pub fn runner(name: &str) -> Key {
 /// Names of groups do not differ by case.
 pub fn group(repo: &RepoName, name: &str) -> Key {
     Key::family("group").repo(repo).text(&name.to_lowercase())
+}
+
+pub fn secrets(repo: &RepoName) -> Key {
+    Key::family("secret").repo(repo)
+}
+
+pub fn secret(repo: &RepoName, name: &SettingName) -> Key {
+    secrets(repo).text(name.as_str())
+}
+
+pub fn variables(repo: &RepoName) -> Key {
+    Key::family("variable").repo(repo)
+}
+
+pub fn variable(repo: &RepoName, name: &SettingName) -> Key {
+    variables(repo).text(name.as_str())
 }
 
 /// The parts of a key that was made of texts after its family, as scans return it.

@@ -6,6 +6,7 @@ mod delivery;
 mod job;
 mod repo;
 mod run;
+mod setting;
 
 pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
 pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait};
@@ -13,6 +14,7 @@ pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
+pub use setting::{Secret, Variable};
 
 /// A kind of record. A change that older readers would misread raises the version and comes with
 /// its upcast in `super::codec`.
@@ -39,5 +41,7 @@ records!(
     MetricPoint,
     Runner,
     ConcurrencyGroup,
+    Secret,
+    Variable,
     Text
 );
