@@ -117,34 +117,3 @@ async fn the_table_is_the_one_that_the_check_run_shows() {
     let here: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(rows(&here["runs"][0]["gate"]), rows(&there["verdict"]));
 }
-
-#[test]
-fn secrets_and_variables_come_from_files_and_are_masked() {
-    let workflow = "on: push
-jobs:
-  tell:
-    runs-on: self-hosted
-    steps:
-      - run: |
-          test \"$TOKEN\" = \"$(printf 'hunter-one\\nhunter-two')\" || exit 9
-          echo \"the token is $TOKEN for ${{ vars.target }}\"
-        env: { TOKEN: '${{ secrets.Token }}' }
-";
-    let home = project(Some(workflow));
-    let files = tempfile::tempdir().unwrap();
-    let (secrets, vars) = (files.path().join("secrets"), files.path().join("vars"));
-    std::fs::write(&secrets, "TOKEN=\"hunter-one\\nhunter-two\"\n").unwrap();
-    std::fs::write(&vars, "TARGET=phones\n").unwrap();
-    let arguments = ["run", "--secret-file", secrets.to_str().unwrap(), "--var-file", vars.to_str().unwrap()];
-    let output = run(home.path(), &arguments);
-    let seen = text(&output);
-    assert_eq!(output.status.code(), Some(0), "{seen}");
-    assert!(seen.contains("the token is ***") && seen.contains("*** for phones"), "{seen}");
-    assert!(!seen.contains("hunter"), "{seen}");
-
-    std::fs::write(&vars, "GITHUB_X=1\n").unwrap();
-    let output = run(home.path(), &arguments);
-    assert_eq!(output.status.code(), Some(3));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("line 1") && told.contains("GITHUB_X"), "{told}");
-}
