@@ -3,18 +3,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use runner::onnx::{
-    EvalError, Provider,
+    EvalError,
     bench::{
         BenchSettings, DEFAULT_BLOCKS, DEFAULT_LEAST_BLOCK, DEFAULT_QUERIES, DEFAULT_WARMUP, bench, fewest_queries,
         parse_shape, plan::Scenario,
     },
-    evaluate::DEFAULT_BATCH,
     limits,
     runtime::runtime,
 };
 use workflows::evaluation::Evaluation;
 
 use crate::{
+    compute::Compute,
     eval::report,
     exit::Exit,
     ui::{Style, paint, say},
@@ -31,21 +31,8 @@ pub struct Args {
     /// MLPerf's: single-stream, offline or server.
     #[arg(long, default_value = "single-stream")]
     pub scenario: Scenario,
-    /// Where the model must run: cpu, cuda or tensorrt.
-    #[arg(long, default_value = "cpu")]
-    pub provider: Provider,
-    /// Index of the GPU, of those that the process may see.
-    #[arg(long, default_value_t = 0)]
-    pub device: u32,
-    /// Samples of one query, for offline.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH)]
-    pub batch: usize,
-    /// Threads of one session.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub threads: u32,
-    /// Sessions that answer side by side, for offline and server.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub sessions: u32,
+    #[command(flatten)]
+    pub compute: Compute,
     /// Fewest queries of each model; more where the blocks would be too short.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_QUERIES)]
     pub queries: u64,
@@ -97,11 +84,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         model: args.model,
         against: args.against,
         scenario: args.scenario,
-        provider: args.provider,
-        device: args.device,
-        batch: args.batch,
-        threads: args.threads,
-        sessions: args.sessions,
+        provider: args.compute.provider,
+        device: args.compute.device,
+        batch: args.compute.batch,
+        threads: args.compute.threads,
+        sessions: args.compute.sessions,
         queries: args.queries,
         blocks: args.blocks,
         warmup: args.warmup,

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use runner::onnx::{
-    EvalError, EvalSettings, Provider, TaskKind,
-    evaluate::DEFAULT_BATCH,
+    EvalError, EvalSettings, TaskKind,
     library::{self, Places},
     limits,
     preprocess::Preprocess,
@@ -13,6 +12,7 @@ use runner::onnx::{
 use workflows::evaluation::Evaluation;
 
 use crate::{
+    compute::Compute,
     exit::Exit,
     ui::{Style, paint, say},
 };
@@ -35,18 +35,8 @@ pub struct Args {
     /// Metrics by scikit-learn's names; by default the task's usual ones.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub metrics: Vec<String>,
-    /// Where the model must run: cpu, cuda or tensorrt.
-    #[arg(long, default_value = "cpu")]
-    pub provider: Provider,
-    /// Index of the GPU, of those that the process may see.
-    #[arg(long, default_value_t = 0)]
-    pub device: u32,
-    /// Examples at once.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH)]
-    pub batch: usize,
-    /// Threads of ONNX Runtime. They may change the last digits of the model's answers.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub threads: u32,
+    #[command(flatten)]
+    pub compute: Compute,
     /// Column of the examples' names; by default `id` where there is one, else the row's number.
     #[arg(long, value_name = "COLUMN")]
     pub id: Option<String>,
@@ -145,10 +135,11 @@ fn settings(args: Args) -> EvalSettings {
     EvalSettings {
         name: args.name,
         metrics: (!metrics.is_empty()).then_some(metrics),
-        provider: args.provider,
-        device: args.device,
-        batch: args.batch,
-        threads: args.threads,
+        provider: args.compute.provider,
+        device: args.compute.device,
+        batch: args.compute.batch,
+        threads: args.compute.threads,
+        sessions: args.compute.sessions,
         target: names(args.target),
         id: args.id,
         group: args.group,

@@ -6,6 +6,7 @@ mod api;
 mod bench;
 mod check;
 mod compare;
+mod compute;
 mod demo;
 mod doctor;
 mod embedded;

@@ -10,14 +10,10 @@ use workflows::evaluation::Evaluation;
 use super::{Inputs, base, given, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
 
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 13] = [
     "model",
     "against",
     "scenario",
-    "provider",
-    "batch",
-    "threads",
-    "sessions",
     "duration",
     "queries",
     "blocks",
@@ -25,7 +21,6 @@ const OPTIONS: [&str; 18] = [
     "warmup",
     "percentile",
     "inputs",
-    "device",
     "rate",
     "seed",
     "memory",
@@ -35,7 +30,7 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     let name = given(inputs, "name").map_or_else(|| step::evaluation_name(job, call.step), str::to_owned);
     let mut rest = inputs.clone();
     rest.shift_remove("name");
-    let checked = tool::options(&rest, &OPTIONS).and_then(|options| {
+    let checked = tool::options(&rest, &[&OPTIONS[..], &tool::COMPUTE].concat()).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });

@@ -19,15 +19,12 @@ use crate::{
 };
 
 /// The same words as the command line's.
-const OPTIONS: [&str; 19] = [
+const OPTIONS: [&str; 15] = [
     "model",
     "dataset",
     "task",
     "target",
     "metrics",
-    "provider",
-    "batch",
-    "threads",
     "inputs",
     "pair",
     "preprocess",
@@ -36,7 +33,6 @@ const OPTIONS: [&str; 19] = [
     "id",
     "group",
     "slices",
-    "device",
     "memory",
     "no-cache",
 ];
@@ -69,7 +65,7 @@ async fn measure(
     inputs: &Inputs,
     side: &str,
 ) -> anyhow::Result<Result<Evaluation, StepEnd>> {
-    let options = match tool::options(inputs, &OPTIONS) {
+    let options = match tool::options(inputs, &[&OPTIONS[..], &tool::COMPUTE].concat()) {
         Ok(options) => options,
         Err(e) => return Ok(Err(StepEnd::failure(e))),
     };

@@ -2,6 +2,8 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -33,8 +35,8 @@ const CHUNK_ROWS: usize = 4096;
 /// Evaluates a model on a data set. The outcomes file, where one is asked for, appears only complete.
 pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation, EvalError> {
     let started = Instant::now();
-    if settings.batch == 0 || settings.threads == 0 {
-        return Err(EvalError::Usage("batch and threads must be at least 1".to_owned()));
+    if settings.batch == 0 || settings.threads == 0 || settings.sessions == 0 {
+        return Err(EvalError::Usage("batch, threads and sessions must be at least 1".to_owned()));
     }
     if settings.task == TaskKind::TextClassification && settings.tokenizer.is_none() {
         return Err(EvalError::Usage("text-classification needs a `tokenizer`, a tokenizer.json".to_owned()));
@@ -46,13 +48,14 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
 
     let loading = Instant::now();
     let options = SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };
-    let mut model = Model::open(runtime, &file, &options)?;
+    let mut models = Model::open_several(runtime, &file, &options, settings.sessions)?;
+    let model = &models[0];
     let load = loading.elapsed();
 
-    let sides = sides(settings, &model, &dataset, &columns)?;
+    let sides = sides(settings, model, &dataset, &columns)?;
     let images = Images::look(&dataset, &sides)?;
     let dataset_facts = dataset_facts(&dataset, &images)?;
-    let batch = fixed_batch(&model)?;
+    let batch = fixed_batch(model)?;
     let metrics: Option<Vec<String>> =
         settings.metrics.as_ref().map(|names| names.iter().filter(|name| *name != "model_bytes").cloned().collect());
     let mut task = task(&TaskSetup {
@@ -81,7 +84,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
             .sides
             .iter()
             .zip(&sides)
-            .map(|(converted, side)| rows.answers(&mut model, side, converted, &read, &wanted))
+            .map(|(converted, side)| rows.answers(&mut models, side, converted, &read, &wanted))
             .collect::<Result<Vec<Answers>, EvalError>>()?;
         let slices = rows.slices.numbers(&read.labels)?;
         let chunk = Chunk {
@@ -124,7 +127,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         dataset: dataset_facts,
         provider: ProviderFacts {
             requested: settings.provider.to_string(),
-            nodes: model.nodes().clone(),
+            nodes: models[0].nodes().clone(),
             device: device_name(settings.provider, settings.device),
             version: runtime.version().to_owned(),
             threads: settings.threads,
@@ -257,7 +260,7 @@ impl<'a> Rows<'a> {
             reader: dataset.reader(&names)?,
             batch,
             padded: fixed_batch.is_some(),
-            chunk: chunk_rows(batch, sides.iter().map(Inputs::row_bytes).sum()),
+            chunk: settings.sessions as usize * chunk_rows(batch, sides.iter().map(Inputs::row_bytes).sum()),
             ids: Ids::default(),
             slices: Slices::new(settings),
             done: 0,
@@ -283,32 +286,76 @@ impl<'a> Rows<'a> {
         Ok(Some(Read { first, rows, sides, targets, labels }))
     }
 
-    /// Runs the model on one side of a chunk, batch by batch.
+    /// Runs the model on one side of a chunk: each session takes a run of batches.
     fn answers(
         &mut self,
-        model: &mut Model,
+        models: &mut [Model],
         side: &Inputs,
         converted: &Converted,
         read: &Read,
         wanted: &[String],
     ) -> Result<Answers, EvalError> {
+        let share = read.rows.div_ceil(self.batch).div_ceil(models.len()) * self.batch;
+        let asking = Asking { side, converted, first: read.first, batch: self.batch, padded: self.padded, wanted };
+        if let [model] = models {
+            let (answers, run) = asking.ask(model, 0..read.rows)?;
+            self.run += run;
+            return Ok(answers);
+        }
+        let shares = thread::scope(|scope| {
+            let asking = &asking;
+            let running: Vec<_> = models
+                .iter_mut()
+                .enumerate()
+                .map(|(session, model)| {
+                    let rows = (session * share).min(read.rows)..((session + 1) * share).min(read.rows);
+                    scope.spawn(move || asking.ask(model, rows))
+                })
+                .collect();
+            running.into_iter().map(|one| one.join().expect("a session does not panic")).collect::<Result<Vec<_>, _>>()
+        })?;
+        // Side by side, so that what the slowest took is what passed.
+        self.run += shares.iter().map(|(_, run)| *run).max().unwrap_or_default();
         let mut answers = Answers::new(wanted);
-        for start in (0..read.rows).step_by(self.batch) {
-            let count = self.batch.min(read.rows - start);
+        for (more, _) in shares {
+            answers.append(more)?;
+        }
+        Ok(answers)
+    }
+}
+
+/// One side of a chunk, on its way through the model.
+struct Asking<'a> {
+    side: &'a Inputs,
+    converted: &'a Converted,
+    /// Number of the chunk's first row in the data set.
+    first: u64,
+    batch: usize,
+    padded: bool,
+    wanted: &'a [String],
+}
+
+impl Asking<'_> {
+    /// Some of the rows, batch by batch, and the time inside ONNX Runtime.
+    fn ask(&self, model: &mut Model, rows: Range<usize>) -> Result<(Answers, Duration), EvalError> {
+        let mut answers = Answers::new(self.wanted);
+        let mut run = Duration::ZERO;
+        for start in rows.clone().step_by(self.batch) {
+            let count = self.batch.min(rows.end - start);
             let width = if self.padded { self.batch } else { count };
             let failed = |e: ort::Error| {
-                let first = read.first + start as u64;
+                let first = self.first + start as u64;
                 EvalError::Run { first, last: first + count as u64 - 1, message: first_line(e.message()) }
             };
-            let views = side.views(converted, start..start + width).map_err(failed)?;
+            let views = self.side.views(self.converted, start..start + width).map_err(failed)?;
             let before = Instant::now();
             let outputs = model.run(&views).map_err(failed)?;
-            self.run += before.elapsed();
+            run += before.elapsed();
             answers.add(&outputs, count, width)?;
             drop(outputs);
             model.end_profile().map_err(failed)?;
         }
-        Ok(answers)
+        Ok((answers, run))
     }
 }
 

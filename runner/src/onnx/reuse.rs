@@ -67,6 +67,7 @@ pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError>
         dataset: PathBuf::new(),
         outcomes: None,
         device: 0,
+        sessions: 1,
         tokenizer: None,
         ..settings.clone()
     };

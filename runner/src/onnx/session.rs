@@ -16,6 +16,7 @@ use ort::{
     value::{Shape, TensorElementType, ValueType},
 };
 use serde::Deserialize;
+use tempfile::TempDir;
 
 use super::{error::EvalError, inspect::ModelFile, limits, runtime::Runtime};
 
@@ -116,36 +117,55 @@ pub struct Model {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     /// Holds the profile of the first run until it is read.
-    profile: Option<tempfile::TempDir>,
+    profile: Option<TempDir>,
     nodes: BTreeMap<String, u64>,
 }
 
 impl Model {
     /// Opens a model that was looked at. Its first run is profiled, to know which provider ran its nodes.
     pub fn open(runtime: &Runtime, file: &ModelFile, options: &SessionOptions) -> Result<Self, EvalError> {
-        Self::open_sharing(runtime, file, options, &PrepackedWeights::new())
+        Self::open_sharing(runtime, file, options, &PrepackedWeights::new(), Profiled::First)
     }
 
-    /// Opens one of several sessions, which share what ONNX Runtime has brought into its own order.
-    pub fn open_sharing(
+    /// Opens a model in several sessions that answer side by side, and share the weights that ONNX Runtime has
+    /// brought into its own order. The first of them is profiled.
+    pub fn open_several(
+        runtime: &Runtime,
+        file: &ModelFile,
+        options: &SessionOptions,
+        sessions: u32,
+    ) -> Result<Vec<Self>, EvalError> {
+        limits::check_threads(options.threads.saturating_mul(sessions))?;
+        let shared = PrepackedWeights::new();
+        let profiled = |session| if session == 0 { Profiled::First } else { Profiled::Never };
+        let open = |session| Self::open_sharing(runtime, file, options, &shared, profiled(session));
+        (0..sessions).map(open).collect()
+    }
+
+    fn open_sharing(
         runtime: &Runtime,
         file: &ModelFile,
         options: &SessionOptions,
         shared: &PrepackedWeights,
+        profiled: Profiled,
     ) -> Result<Self, EvalError> {
         limits::check_threads(options.threads)?;
         let path = file.path();
         let error = |message: String| EvalError::Model { path: path.to_owned(), message };
         let write_error = |source| EvalError::Write { path: std::env::temp_dir(), source };
-        let profile = tempfile::Builder::new().prefix("assay-profile-").tempdir().map_err(write_error)?;
+        let profile = match profiled {
+            Profiled::First => Some(tempfile::Builder::new().prefix("assay-profile-").tempdir().map_err(write_error)?),
+            Profiled::Never => None,
+        };
         demand(runtime, options.provider)?;
-        let session = open(runtime, path, options, shared, &profile.path().join("profile")).map_err(|e| match e {
-            OpenError::Model(e) => error(model_message(&e)),
-            OpenError::Provider(e) => unusable(options.provider, &e),
-        })?;
+        let session =
+            open(runtime, path, options, shared, profile.as_ref().map(TempDir::path)).map_err(|e| match e {
+                OpenError::Model(e) => error(model_message(&e)),
+                OpenError::Provider(e) => unusable(options.provider, &e),
+            })?;
         let (inputs, outputs) =
             (session.inputs().iter().map(port).collect(), session.outputs().iter().map(port).collect());
-        Ok(Self { session, inputs, outputs, profile: Some(profile), nodes: BTreeMap::new() })
+        Ok(Self { session, inputs, outputs, profile, nodes: BTreeMap::new() })
     }
 
     pub fn inputs(&self) -> &[Port] {
@@ -184,6 +204,13 @@ impl Model {
     }
 }
 
+/// Whether a session's first run is profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Profiled {
+    First,
+    Never,
+}
+
 enum OpenError {
     Provider(ort::Error),
     Model(ort::Error),
@@ -194,7 +221,7 @@ fn open(
     path: &Path,
     options: &SessionOptions,
     shared: &PrepackedWeights,
-    profile: &Path,
+    profile: Option<&Path>,
 ) -> Result<Session, OpenError> {
     let threads = options.threads as usize;
     let build = || -> ort::Result<_> {
@@ -202,8 +229,11 @@ fn open(
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
-            .with_prepacked_weights(shared)?
-            .with_profiling(profile)?;
+            .with_prepacked_weights(shared)?;
+        let builder = match profile {
+            Some(directory) => builder.with_profiling(directory.join("profile"))?,
+            None => builder,
+        };
         Ok(match options.provider {
             Provider::Cpu => builder,
             // With these two a session runs on the GPU entirely or is not made at all.

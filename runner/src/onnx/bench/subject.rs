@@ -12,7 +12,7 @@ use std::{
 
 use ort::{
     memory::Allocator,
-    session::{IoBinding, SessionInputValue, builder::PrepackedWeights},
+    session::{IoBinding, SessionInputValue},
     value::{DynValue, Tensor, TensorElementType},
 };
 use rand::{RngExt, rngs::StdRng};
@@ -87,17 +87,15 @@ impl Subject {
     pub(super) fn open(runtime: &Runtime, file: ModelFile, settings: &BenchSettings) -> Result<Self, EvalError> {
         let options =
             SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };
-        let shared = PrepackedWeights::new();
         let batch = match settings.scenario {
             Scenario::Offline => settings.batch,
             Scenario::SingleStream | Scenario::Server => 1,
         };
         let before = Instant::now();
+        let models = Model::open_several(runtime, &file, &options, settings.sessions)?;
+        let load = before.elapsed();
         let mut workers = Vec::new();
-        let mut load = Duration::ZERO;
-        for _ in 0..settings.sessions {
-            let model = Model::open_sharing(runtime, &file, &options, &shared)?;
-            load = if workers.is_empty() { before.elapsed() } else { load };
+        for model in models {
             let mut random = generator(settings.seed);
             let inputs = model
                 .inputs()
