@@ -9,6 +9,7 @@ use std::{
 
 use ort::{
     ep::{self, ExecutionProvider},
+    logging::LogLevel,
     session::{
         Session, SessionInputValue, SessionOutputs,
         builder::{GraphOptimizationLevel, PrepackedWeights},
@@ -229,6 +230,8 @@ fn open(
             .with_optimization_level(GraphOptimizationLevel::All)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
+            // What fails comes back as an error, which is told once and in our words.
+            .with_log_level(LogLevel::Fatal)?
             .with_prepacked_weights(shared)?;
         let builder = match profile {
             Some(directory) => builder.with_profiling(directory.join("profile"))?,

@@ -27,8 +27,8 @@ graph("good.onnx", gemm, take, give, {"W": W})
 graph("future.onnx", gemm, take, give, {"W": W}, opset=999)
 graph("unknown.onnx", [helper.make_node("Gemmm", ["X", "W"], ["logits"])], take, give, {"W": W})
 # 0/0 where a row is all zeros.
-graph("nan.onnx", [helper.make_node("ReduceSum", ["X"], ["s"], keepdims=1), helper.make_node("Div", ["X", "s"], ["n"]),
-                   helper.make_node("Gemm", ["n", "W"], ["logits"])], take, give, {"W": W})
+graph("nan.onnx", [helper.make_node("ReduceSum", ["X", "axes"], ["s"], keepdims=1), helper.make_node("Div", ["X", "s"], ["n"]),
+                   helper.make_node("Gemm", ["n", "W"], ["logits"])], take, give, {"W": W, "axes": np.array([1])})
 graph("image.onnx", [helper.make_node("Flatten", ["X"], ["flat"]), helper.make_node("Gemm", ["flat", "W"], ["logits"])],
       [("X", TensorProto.FLOAT, ["N", 1, 2, 2])], give, {"W": W})
 graph("whole.onnx", [helper.make_node("Cast", ["X"], ["f"], to=1), helper.make_node("Gemm", ["f", "W"], ["logits"])],
