@@ -1,5 +1,6 @@
 //! Decoding, resizing, cropping and normalising against Pillow, on real photographs: `pictures.py` makes them, and models that
-//! tell the difference. Decoders of JPEG may round otherwise; what is lossless is exact, and resizing is within a level.
+//! tell the difference. Decoders of JPEG may round otherwise; what is lossless is exact, and
+//! resizing is within a level or two, but for hard edges under bicubic and lanczos.
 
 use std::path::PathBuf;
 
