@@ -24,13 +24,16 @@ fn refusal(settings: &EvalSettings) -> Option<EvalError> {
     evaluate(runtime(&|line| eprintln!("{line}")).unwrap(), settings).err()
 }
 
+/// Model, data set, what else the settings say, and what the message has in it.
+type Case = (&'static str, &'static str, fn(&mut EvalSettings), String);
+
 #[test]
 fn what_is_wrong_is_said_with_file_row_and_column() {
     let directory = made();
     let at = directory.path();
     let file = |name: &str| at.join(name).display().to_string();
     let none: fn(&mut EvalSettings) = |_| ();
-    let cases: [(&str, &str, fn(&mut EvalSettings), String); 26] = [
+    let cases: [Case; 26] = [
         ("missing.onnx", "good.npz", none, format!("model {}: No such file or directory", file("missing.onnx"))),
         ("cut.onnx", "good.npz", none, format!("model {}: ", file("cut.onnx"))),
         ("good.npz", "good.npz", none, format!("model {}: ", file("good.npz"))),

@@ -185,7 +185,7 @@ impl Checker<'_, '_> {
             }
             return None;
         }
-        if !seen.insert(&name) {
+        if !seen.insert(name.clone()) {
             let message = format!("`{}` is already defined in this mapping", shortened(&name));
             self.error(key, "duplicate-key", message);
             return None;
@@ -264,12 +264,12 @@ impl<'n> Seen<'n> {
     const FEW: usize = 16;
 
     /// False where the key was there before.
-    fn insert(&mut self, name: &Cow<'n, str>) -> bool {
-        if self.contains(name) {
+    fn insert(&mut self, name: Cow<'n, str>) -> bool {
+        if self.contains(&name) {
             return false;
         }
         if self.few.len() < Self::FEW {
-            self.few.push(name.clone());
+            self.few.push(name);
         } else {
             self.many.insert(name.to_ascii_uppercase());
         }
