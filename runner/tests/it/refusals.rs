@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
+    io::{Seek, Write},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -173,28 +173,34 @@ fn what_is_wrong_is_said_with_file_row_and_column() {
 fn a_data_set_that_changes_while_it_is_read_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     python::script("refusals.py", &[directory.path()]);
-    let path = directory.path().join("growing.jsonl");
+    let path = directory.path().join("changing.jsonl");
     let line = "{\"X\": [1, 2, 3, 4], \"target\": 0}\n";
     fs::write(&path, line.repeat(20_000)).unwrap();
     let settings = EvalSettings::new(directory.path().join("good.onnx"), path.clone(), TaskKind::Classification);
     let over = AtomicBool::new(false);
     let message = thread::scope(|scope| {
-        scope.spawn(|| grow(&path, line, &over));
+        scope.spawn(|| change(&path, line, &over));
         let began = Instant::now();
         // The writer may not have had its turn within an evaluation; it has within some.
         let refused = std::iter::repeat_with(|| refusal(&settings))
             .take_while(|_| began.elapsed() < Duration::from_secs(60))
             .find_map(|refused| refused);
         over.store(true, Ordering::Relaxed);
-        refused.expect("a file that grew was taken for a minute").to_string()
+        refused.expect("a file that changed was taken for a minute").to_string()
     });
-    assert!(message.contains("growing.jsonl: the file changed while it was read"), "{message}");
+    assert!(message.contains("changing.jsonl: the file changed while it was read"), "{message}");
 }
 
-/// Appends lines, a few at a time so that the file stays small.
-fn grow(path: &Path, line: &str, over: &AtomicBool) {
-    let mut file = OpenOptions::new().append(true).open(path).unwrap();
-    while !over.load(Ordering::Relaxed) {
+/// Writes the first line again and again, each time with another number: the file keeps its length, so
+/// that whoever reads it comes to its end.
+fn change(path: &Path, line: &str, over: &AtomicBool) {
+    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+    let other = line.replace('1', "5");
+    for line in [other.as_str(), line].into_iter().cycle() {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        file.rewind().unwrap();
         file.write_all(line.as_bytes()).unwrap();
         thread::yield_now();
     }
