@@ -236,7 +236,7 @@ fn pull(state: &State, name: &str, number: u64) -> Value {
         "state": "open",
         "user": user(ACTOR),
         "head": side(&pull.head_ref, pull.head.as_str(), head_repo),
-        "base": side(&pull.base_ref, &tip(repo), Some(repo)),
+        "base": side(&pull.base_ref, &tip_of(repo, &pull.base_ref), Some(repo)),
     })
 }
 
@@ -246,8 +246,12 @@ fn check_run_of(state: &State, name: &str, id: u64) -> Value {
 }
 
 fn tip(repo: &Repo) -> String {
+    tip_of(repo, "main")
+}
+
+fn tip_of(repo: &Repo, branch: &str) -> String {
     let git = git2::Repository::open_bare(&repo.path).expect("the repository is there");
-    git.refname_to_id("refs/heads/main").map_or_else(|_| "0".repeat(40), |oid| oid.to_string())
+    git.refname_to_id(&format!("refs/heads/{branch}")).map_or_else(|_| "0".repeat(40), |oid| oid.to_string())
 }
 
 fn message(state: &State, name: &str, sha: &Sha) -> String {
