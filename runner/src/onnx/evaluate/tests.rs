@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use workflows::evaluation::Outcomes;
 
 use super::*;
+use crate::dataset::Values;
 use crate::onnx::Provider;
 use crate::onnx::runtime::runtime;
 
