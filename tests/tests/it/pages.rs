@@ -16,7 +16,7 @@ use workflows::{
     run::Conclusion,
 };
 
-#[path = "../../../web/examples/gallery/sample.rs"]
+#[path = "../../../web/examples/gallery/sample/mod.rs"]
 mod sample;
 
 /// What the server shows; tests change it as a runner's reports would.

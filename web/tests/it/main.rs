@@ -3,5 +3,5 @@
 mod contrast;
 mod escaping;
 mod markup;
-#[path = "../../examples/gallery/sample.rs"]
+#[path = "../../examples/gallery/sample/mod.rs"]
 mod sample;
