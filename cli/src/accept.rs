@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use workflows::ids::{RepoName, Sha};
+use workflows::ids::Sha;
 
 use crate::{
-    api::{self, Api},
+    api::{self, Api, Place, text},
     exit::Exit,
     ui,
 };
@@ -20,7 +20,7 @@ pub struct Accept {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    server: Server,
+    place: Place,
     /// The server's API token; else it is read from the variable ASSAY_API_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub struct Accept {
 #[derive(Debug, clap::Args)]
 pub struct Audit {
     #[command(flatten)]
-    server: Server,
+    place: Place,
     /// Print the records as one JSON document.
     #[arg(long)]
     json: bool,
@@ -47,19 +47,9 @@ pub struct Audit {
     limit: u16,
 }
 
-#[derive(Debug, clap::Args)]
-struct Server {
-    /// Address of the server.
-    #[arg(long, value_name = "URL")]
-    server: String,
-    /// The repository.
-    #[arg(long, value_name = "OWNER/NAME")]
-    repo: RepoName,
-}
-
 pub async fn accept(args: Accept) -> anyhow::Result<Exit> {
-    let Server { server, repo } = &args.server;
-    let place = match (args.what.parse::<u64>(), args.what.parse::<Sha>()) {
+    let Place { server, repo } = &args.place;
+    let what = match (args.what.parse::<u64>(), args.what.parse::<Sha>()) {
         // Forty digits may be a commit; runs do not count that far.
         (Ok(number), _) if args.what.len() < 20 => format!("runs/{number}/accept"),
         (_, Ok(sha)) => format!("commits/{sha}/gate/accept"),
@@ -70,7 +60,7 @@ pub async fn accept(args: Accept) -> anyhow::Result<Exit> {
     };
     let by = args.by.clone().or_else(|| std::env::var("USER").ok());
     let body = json!({ "reason": args.reason, "by": by, "rules": args.rules });
-    let path = format!("/api/v1/repos/{repo}/{place}");
+    let path = format!("/api/v1/repos/{repo}/{what}");
     let (status, answer) = Api::new(server).post(&path, &api::token(args.token_file.as_deref())?, &body).await?;
     match status {
         201 if args.json => ui::say(serde_json::to_string_pretty(&answer)?),
@@ -90,7 +80,7 @@ pub async fn accept(args: Accept) -> anyhow::Result<Exit> {
 }
 
 pub async fn audit(args: Audit) -> anyhow::Result<Exit> {
-    let Server { server, repo } = &args.server;
+    let Place { server, repo } = &args.place;
     let trail: Value = Api::new(server).get(&format!("/api/v1/repos/{repo}/audit?limit={}", args.limit)).await?;
     if args.json {
         ui::say(serde_json::to_string_pretty(&trail)?);
@@ -119,9 +109,4 @@ fn told(acceptance: &Value) -> String {
         lines.push(format!("  {metric}: {} -> {} ({allowed})", number("base"), number("head")));
     }
     lines.join("\n")
-}
-
-fn text(value: &Value, key: &str) -> String {
-    let text = value[key].as_str().unwrap_or_default();
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -8,6 +8,17 @@ use workflows::{
     run::Conclusion,
 };
 
+/// Which server, and whose.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// Address of the server.
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// The repository.
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: RepoName,
+}
+
 pub struct Api {
     base: String,
     client: reqwest::Client,
@@ -117,6 +128,12 @@ impl Api {
         let status = reply.status();
         bail!("the server answered {status}: {}", reply.text().await.unwrap_or_default())
     }
+}
+
+/// A member of an answer, fit for a terminal: what others wrote may hold control characters.
+pub fn text(value: &serde_json::Value, key: &str) -> String {
+    let text = value[key].as_str().unwrap_or_default();
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 pub fn token(file: Option<&std::path::Path>) -> anyhow::Result<String> {
