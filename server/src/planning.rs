@@ -16,6 +16,7 @@ use crate::{
     digest::digest,
     forge::WorkflowFile,
     reconcile::Nudge,
+    settings,
     store::{
         Change, Stored, keys,
         records::{Delivery, FileOutcome, Gate, HeadCommit, Planning, PolicySource, Repo},
@@ -65,7 +66,7 @@ pub async fn plan(
     let files = app.forges.workflow_files(&repo_record, source).await?;
     let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
 
-    let vars = crate::settings::vars(app, &event.repo).await?;
+    let vars = settings::vars(app, &event.repo).await?;
 
     // The forge was asked. From here on one event of a repository at a time: all of them count its runs.
     let _turn = app.turns.take(&event.repo).await;

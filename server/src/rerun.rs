@@ -16,7 +16,7 @@ use crate::{
     reconcile::Nudge,
     store::{
         Change, Stored, keys,
-        records::{Delivery, FileOutcome, HeadCommit, Run, RunState},
+        records::{Delivery, HeadCommit, Run, RunState},
     },
 };
 
@@ -95,9 +95,8 @@ pub async fn requested_all(
 ) -> Result<Planned, PlanError> {
     let commit = app.store.get::<HeadCommit>(&keys::commit(repo, head)).await?;
     let mut again = Vec::new();
-    for file in commit.iter().flat_map(|commit| &commit.record.plannings).flat_map(|planning| &planning.files) {
-        let FileOutcome::Run { number, .. } = file else { continue };
-        match rerun(app, repo, *number).await {
+    for number in commit.iter().flat_map(|commit| commit.record.run_numbers()) {
+        match rerun(app, repo, number).await {
             Ok(_) => again.push(format!("#{number}")),
             Err(ApiError::Internal(error) | ApiError::Full(error) | ApiError::Unavailable(error)) => {
                 return Err(error.into());
@@ -117,9 +116,8 @@ pub async fn give_up(
     reason: &str,
 ) -> Result<Planned, PlanError> {
     let commit = app.store.get::<HeadCommit>(&keys::commit(repo, head)).await?;
-    for file in commit.iter().flat_map(|commit| &commit.record.plannings).flat_map(|planning| &planning.files) {
-        let FileOutcome::Run { number, .. } = file else { continue };
-        let Some(run) = app.store.get::<Run>(&keys::run(repo, *number)).await? else { continue };
+    for number in commit.iter().flat_map(|commit| commit.record.run_numbers()) {
+        let Some(run) = app.store.get::<Run>(&keys::run(repo, number)).await? else { continue };
         if matches!(run.record.event.kind, EventKind::MergeGroup { .. }) {
             concurrency::cancel(app, &run, reason.to_owned(), app.clock.now()).await?;
         }
@@ -132,8 +130,22 @@ fn run_number(repo: &RepoName, external_id: &str) -> Option<u64> {
     external_id.strip_prefix(repo.as_str())?.strip_prefix('/')?.split('/').next()?.parse().ok()
 }
 
-/// Adds a new attempt to a change; none where the run has not ended or never could start.
-pub(crate) async fn restart(
+/// Adds a new attempt to a change, and that its commit is to be judged anew; none where the run has not ended or
+/// never could start.
+async fn restart(app: &App, run: &Run, change: &mut Change) -> Result<Option<u32>, crate::store::StoreError> {
+    let attempt = restart_alone(app, run, change).await?;
+    let key = keys::commit(&run.repo, &run.head);
+    if attempt.is_some()
+        && let Some(commit) = app.store.get::<HeadCommit>(&key).await?
+    {
+        let pending = commit.record.clone().reopened(app.clock.now());
+        change.at(&commit).put(key, &pending).mark(keys::open_commit(&run.repo, &run.head));
+    }
+    Ok(attempt)
+}
+
+/// As [`restart`], for whoever writes the commit.
+pub(crate) async fn restart_alone(
     app: &App,
     run: &Run,
     change: &mut Change,
@@ -158,11 +170,6 @@ pub(crate) async fn restart(
     change.at(&stored).put(key, &again).mark(keys::open_run(&run.repo, run.number));
     for key in conclusion_keys(run, &run.branch, conclusion) {
         change.delete(&key);
-    }
-    let commit_key = keys::commit(&run.repo, &run.head);
-    if let Some(commit) = app.store.get::<HeadCommit>(&commit_key).await? {
-        let pending = commit.record.clone().reopened(now);
-        change.at(&commit).put(commit_key, &pending).mark(keys::open_commit(&run.repo, &run.head));
     }
     Ok(Some(again.attempt))
 }

@@ -43,21 +43,14 @@ pub(super) async fn start(app: &App, commit: &Stored<HeadCommit>, repetition: Re
     let number = repetition.run;
     let Some(run) = app.store.get::<Run>(&keys::run(repo, number)).await? else { return Ok(false) };
     let mut change = Change::default();
-    if rerun::restart(app, &run.record, &mut change).await?.is_none() {
-        return Ok(false);
-    }
-    let key = keys::commit(repo, sha);
-    // Running again read the commit anew, and writes only over what it read: that must be what was judged.
-    let now = app.store.get::<HeadCommit>(&key).await?;
-    if now.is_none_or(|now| now.record != commit.record) {
+    if rerun::restart_alone(app, &run.record, &mut change).await?.is_none() {
         return Ok(false);
     }
     tracing::info!(%repo, %sha, run = number, reason = repetition.reason, "a benchmark is repeated");
     let mut repetitions = commit.record.repetitions.clone();
     repetitions.push(repetition);
     let record = HeadCommit { repetitions, wait: None, ..commit.record.clone() };
-    // Running again wrote the commit too: once is enough, and this says more.
-    change.unput(&key).put(key, &record);
+    change.at(commit).put(keys::commit(repo, sha), &record).mark(keys::open_commit(repo, sha));
     let started = app.store.commit(change).await?;
     if started {
         app.nudges.nudge(Nudge::Run { repo: repo.clone(), number });

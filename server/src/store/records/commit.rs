@@ -52,6 +52,14 @@ pub struct Wait {
 }
 
 impl HeadCommit {
+    /// Numbers of the runs that events started for it.
+    pub fn run_numbers(&self) -> impl Iterator<Item = u64> {
+        self.plannings.iter().flat_map(|planning| &planning.files).filter_map(|file| match file {
+            FileOutcome::Run { number, .. } => Some(*number),
+            FileOutcome::Invalid { .. } | FileOutcome::NotSubscribed { .. } | FileOutcome::Filtered { .. } => None,
+        })
+    }
+
     /// The gate is to be judged from now on, whatever was concluded before.
     pub fn reopened(mut self, now: Timestamp) -> Self {
         if let Gate::Concluded(report) = &self.gate
