@@ -18,17 +18,13 @@ async fn completed(world: &World, head: &workflows::ids::Sha, times: usize) -> t
 async fn another_target_is_another_question() {
     let world = World::new();
     let stack = world.server_and_runner();
-    let main = world.first(WORKFLOW);
-    accepted(world.github.push(REPO, "main", None, &main)).await;
-    world.concluded(&main).await;
+    let main = world.main(WORKFLOW).await;
     // A branch with a worse model than main's: against it the change is no regression.
     let old = world.repo.commit("old", Some(&main), "Old", &[("outcomes.jsonl", &outcomes(48))]);
     accepted(world.github.push(REPO, "old", None, &old)).await;
     world.concluded(&old).await;
     let topic = world.repo.commit("topic", Some(&old), "Topic", &[("outcomes.jsonl", &outcomes(48)), ("x", b"1")]);
-    let number = world.github.open_pull(REPO, REPO, "topic", &topic, "Topic");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&topic).await;
+    let (number, checks) = world.pull("topic", &topic, "Topic").await;
     assert_eq!(conclusion(&checks, GATE), "failure", "{:#?}", checks[GATE]);
     assert!(
         checks[GATE].summary.contains(main.short())
@@ -51,15 +47,11 @@ async fn another_target_is_another_question() {
 async fn the_nearest_evaluated_ancestor_stands_in_and_is_named() {
     let world = World::new();
     let stack = world.server_and_runner();
-    let main = world.first(WORKFLOW);
-    accepted(world.github.push(REPO, "main", None, &main)).await;
-    world.concluded(&main).await;
+    let main = world.main(WORKFLOW).await;
     // Nobody told us of this one, and its numbers are a step's own: they cannot be made later.
     let silent = world.repo.commit("main", None, "Silent", &[("x", b"1")]);
     let worse = world.repo.commit("worse", Some(&silent), "Worse", &[("outcomes.jsonl", &outcomes(48))]);
-    let number = world.github.open_pull(REPO, REPO, "worse", &worse, "Worse");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&worse).await;
+    let (_, checks) = world.pull("worse", &worse, "Worse").await;
     let gate = &checks[GATE];
     assert_eq!(conclusion(&checks, GATE), "failure", "{gate:#?}");
     let said = format!("{} {}", gate.summary, gate.text.clone().unwrap_or_default());
@@ -88,9 +80,7 @@ async fn a_number_is_judged_by_the_branchs_history() {
     let main = before.unwrap();
     for (branch, value, expected) in [("near", 29.98, "success"), ("far", 20.0, "failure")] {
         let sha = world.repo.commit(branch, Some(&main), branch, &[("number.jsonl", &line(value))]);
-        let number = world.github.open_pull(REPO, REPO, branch, &sha, branch);
-        accepted(world.github.pull_opened(REPO, number)).await;
-        let checks = world.concluded(&sha).await;
+        let (_, checks) = world.pull(branch, &sha, branch).await;
         assert_eq!(conclusion(&checks, GATE), expected, "{:#?}", checks[GATE]);
         let gate = world.get(&stack, &format!("commits/{sha}/gate")).await;
         let rule = &gate["verdict"]["rules"][0];
@@ -122,13 +112,9 @@ async fn the_gate_is_concluded_also_where_nothing_runs() {
         "[push, pull_request, merge_group]",
         "{ push: { branches: [main] }, pull_request: { paths: ['models/**'] } }",
     );
-    let main = world.first(&filtered);
-    accepted(world.github.push(REPO, "main", None, &main)).await;
-    world.concluded(&main).await;
+    let main = world.main(&filtered).await;
     let by_path = world.repo.commit("docs", Some(&main), "Docs", &[("README.md", b"words")]);
-    let number = world.github.open_pull(REPO, REPO, "docs", &by_path, "Docs");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&by_path).await;
+    let (_, checks) = world.pull("docs", &by_path, "Docs").await;
     assert_eq!(checks.keys().collect::<Vec<_>>(), [GATE]);
     assert!(["success", "skipped", "neutral"].contains(&conclusion(&checks, GATE)), "{:#?}", checks[GATE]);
     assert!(world.github.state().repo(REPO).passes(&by_path, GATE));

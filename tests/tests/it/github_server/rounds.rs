@@ -25,9 +25,7 @@ async fn a_push_and_a_pull_request_get_a_check_run_per_job_and_the_gate() {
     assert_eq!(conclusion(&checks, GATE), "neutral");
 
     let worse = world.repo.commit("worse", Some(&main), "Retrained", &[("outcomes.jsonl", &outcomes(48))]);
-    let number = world.github.open_pull(REPO, REPO, "worse", &worse, "Retrained");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&worse).await;
+    let (_, checks) = world.pull("worse", &worse, "Retrained").await;
     assert_eq!(checks.len(), 3);
     let gate = &checks[GATE];
     assert_eq!(gate.conclusion.as_deref(), Some("failure"), "{gate:#?}");
@@ -47,9 +45,7 @@ async fn a_push_and_a_pull_request_get_a_check_run_per_job_and_the_gate() {
     assert!(!world.github.state().repo(REPO).passes(&worse, GATE));
 
     let equal = world.repo.commit("equal", Some(&main), "Smaller", &[("outcomes.jsonl", &outcomes(8)), ("x", b"1")]);
-    let number = world.github.open_pull(REPO, REPO, "equal", &equal, "Smaller");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&equal).await;
+    let (_, checks) = world.pull("equal", &equal, "Smaller").await;
     assert_eq!(conclusion(&checks, GATE), "success");
     assert!(world.github.state().repo(REPO).passes(&equal, GATE));
     stack.stop().await;
@@ -59,9 +55,7 @@ async fn a_push_and_a_pull_request_get_a_check_run_per_job_and_the_gate() {
 async fn a_fork_is_judged_by_the_bases_workflow_and_policy_and_is_no_baseline() {
     let world = World::new();
     let stack = world.server_and_runner();
-    let main = world.first(WORKFLOW);
-    accepted(world.github.push(REPO, "main", None, &main)).await;
-    world.concluded(&main).await;
+    let main = world.main(WORKFLOW).await;
 
     world.github.create_repo_elsewhere("stranger/digits", Some(REPO));
     let own = WORKFLOW.replace("build", "mine").replace("0.5pp", "50pp");
@@ -81,9 +75,7 @@ async fn a_fork_is_judged_by_the_bases_workflow_and_policy_and_is_no_baseline() 
     // It was merged all the same, by a fast-forward. What a stranger's run measured is nobody's baseline.
     world.repo.point("main", &forked);
     let next = world.repo.commit("next", Some(&forked), "Next", &[("outcomes.jsonl", &outcomes(47))]);
-    let number = world.github.open_pull(REPO, REPO, "next", &next, "Next");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&next).await;
+    let (_, checks) = world.pull("next", &next, "Next").await;
     let gate = &checks[GATE];
     let text = gate.text.clone().unwrap_or_default();
     assert!(text.contains(&format!("{}, its nearest evaluated ancestor", main.short())), "{gate:#?}");
@@ -92,13 +84,41 @@ async fn a_fork_is_judged_by_the_bases_workflow_and_policy_and_is_no_baseline() 
     stack.stop().await;
 }
 
+/// The same workflow, from the base: a push of ours is given the secret, a stranger's pull request is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forks_run_is_given_no_secret() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let token = server::secrets::api_token(&world.home.path().join("data")).unwrap();
+    let set = reqwest::Client::new()
+        .put(format!("{}/api/v1/repos/{REPO}/secrets/HUB_TOKEN", stack.url))
+        .bearer_auth(token)
+        .json(&json!({ "value": "hunter22" }));
+    assert_eq!(set.send().await.unwrap().status(), 204);
+    let workflow = WORKFLOW.replace(
+        "- run: echo '::warning file=train.py,line=3,col=2,title=Slow::this is slow'",
+        "- run: echo \"::warning file=train.py,line=3::${#TOKEN} characters\"\n        env: { TOKEN: '${{ secrets.HUB_TOKEN }}' }",
+    );
+    let told = |checks: &std::collections::BTreeMap<String, tests::github::state::CheckRun>| {
+        checks["CI / build"].annotations[0]["message"].clone()
+    };
+    let main = world.first(&workflow);
+    accepted(world.github.push(REPO, "main", None, &main)).await;
+    assert_eq!(told(&world.concluded(&main).await), "8 characters");
+
+    world.github.create_repo_elsewhere("stranger/digits", Some(REPO));
+    let forked = world.repo.commit("fork", Some(&main), "Forked", &[("x", b"1")]);
+    let number = world.github.open_pull(REPO, "stranger/digits", "x", &forked, "Trust me");
+    accepted(world.github.pull_opened(REPO, number)).await;
+    assert_eq!(told(&world.concluded(&forked).await), "0 characters");
+    stack.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_merge_queue_gets_its_answer() {
     let world = World::new();
     let stack = world.server_and_runner();
-    let main = world.first(WORKFLOW);
-    accepted(world.github.push(REPO, "main", None, &main)).await;
-    world.concluded(&main).await;
+    let main = world.main(WORKFLOW).await;
     let group = world.repo.commit("queue", Some(&main), "Merge", &[("outcomes.jsonl", &outcomes(8)), ("x", b"1")]);
     accepted(world.github.merge_group(REPO, 7, &group)).await;
     let checks = world.concluded(&group).await;
@@ -174,9 +194,7 @@ async fn a_push_that_nobody_wants_leaves_the_gate_to_the_pull_request() {
     world.concluded(&other).await;
     assert!(world.check_runs(&topic).is_empty(), "{:#?}", world.check_runs(&topic));
 
-    let number = world.github.open_pull(REPO, REPO, "topic", &topic, "Topic");
-    accepted(world.github.pull_opened(REPO, number)).await;
-    let checks = world.concluded(&topic).await;
+    let (_, checks) = world.pull("topic", &topic, "Topic").await;
     assert_eq!(checks.len(), 3);
     assert!(!checks[GATE].history.iter().any(|word| word.contains("skipped")), "{:#?}", checks[GATE]);
     stack.stop().await;

@@ -69,6 +69,21 @@ impl World {
         self.repo.commit("main", None, "First", &files)
     }
 
+    /// [`Self::first`], pushed and judged.
+    pub(super) async fn main(&self, workflow: &str) -> Sha {
+        let main = self.first(workflow);
+        accepted(self.github.push(REPO, "main", None, &main)).await;
+        self.concluded(&main).await;
+        main
+    }
+
+    /// A pull request of a branch of ours, opened and judged.
+    pub(super) async fn pull(&self, branch: &str, head: &Sha, title: &str) -> (u64, BTreeMap<String, CheckRun>) {
+        let number = self.github.open_pull(REPO, REPO, branch, head, title);
+        accepted(self.github.pull_opened(REPO, number)).await;
+        (number, self.concluded(head).await)
+    }
+
     /// A server without a runner, at this GitHub.
     pub(super) fn server(&self) -> Stack {
         let mut github = self.github.server_config(self.home.path());
