@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
 
-/// Parsing and planning are mostly small allocations: measured beside glibc's in docs/benchmarks.md.
+/// Parsing and planning are mostly small allocations, which cost less here than in glibc (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
