@@ -8,7 +8,7 @@
 //! with scripts `app.js` fetches the same page and exchanges the parts that changed. There is no inline script and no
 //! inline style, so that [`CONTENT_SECURITY_POLICY`] can forbid both.
 //!
-//! Reading order: [`RepositoriesPage`], [`RunsPage`], [`RunPage`], [`JobPage`], [`MetricPage`], [`ComparePage`],
+//! Reading order: [`RepositoriesPage`], [`RunsPage`], [`RunPage`], [`JobPage`], [`MetricPage`], [`ComparePage`], [`SelfChecksPage`],
 //! [`SignInPage`], [`ErrorPage`]; then the parts: `status` (icon and word of a state), `verdict` (the gate's table), `interval` and
 //! `chart` (SVG), `log` and `ansi`, `number` and `format`.
 
@@ -28,6 +28,7 @@ mod repositories;
 mod run;
 mod run_header;
 mod runs;
+mod self_checks;
 mod sign_in;
 mod status;
 pub mod urls;
@@ -45,6 +46,7 @@ pub use run::{
 };
 pub use run_header::RunHeader;
 pub use runs::{HeadlineMetric, RunFilter, RunRow, RunsPage};
+pub use self_checks::{SelfCheckRow, SelfChecksPage};
 pub use sign_in::SignInPage;
 pub use status::Status;
 

@@ -115,6 +115,11 @@ pub(crate) fn answer_badge(answer: Answer) -> Html {
     badge(answer_shape(answer), answer_tone(answer), answer_word(answer))
 }
 
+/// The answer in other words than its own.
+pub(crate) fn answer_as(answer: Answer, word: &str) -> Html {
+    badge(answer_shape(answer), answer_tone(answer), word)
+}
+
 pub(crate) fn answer_icon(answer: Answer) -> Html {
     icon(answer_shape(answer), answer_tone(answer), None)
 }

@@ -11,6 +11,7 @@
 //! | `/{owner}/{repo}/runs/{number}/logs/{key…}?offset=N` | the log's raw bytes from `N`, headers [`LOG_LENGTH`], [`LOG_COMPLETE`] |
 //! | `/{owner}/{repo}/runs/{number}/artifacts/{name}` | the artifact, `tar.zst` |
 //! | `/{owner}/{repo}/metrics?name=&branch=` | [`crate::MetricPage`] |
+//! | `/{owner}/{repo}/self-checks` | [`crate::SelfChecksPage`] |
 //! | `/{owner}/{repo}/compare/{base}...{head}` | [`crate::ComparePage`] |
 //! | `/sign-in?back=`, `POST /sign-in`, `POST /sign-out` | [`crate::SignInPage`] |
 //! | `/assets/{name}` | [`crate::asset`] |
@@ -68,6 +69,10 @@ pub fn artifact(repo: &RepoName, number: u64, name: &ArtifactName) -> String {
 
 pub fn metric(repo: &RepoName, name: &str, branch: &str) -> String {
     format!("/{repo}/metrics?name={}&branch={}", encode(name), encode(branch))
+}
+
+pub fn self_checks(repo: &RepoName) -> String {
+    format!("/{repo}/self-checks")
 }
 
 pub fn compare(repo: &RepoName, base: &Sha, head: &Sha) -> String {

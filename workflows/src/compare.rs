@@ -38,6 +38,13 @@ pub fn side_beside(job: &str, evaluation: &Evaluation, outcomes: Option<&Outcome
     Some(Side { blocks, ..side(job, base, outcomes) })
 }
 
+/// What was measured twice of the base, as if the first time were a change; none where nothing was. `outcomes` are
+/// those of both times.
+pub fn twice(job: &str, evaluation: &Evaluation, outcomes: [Option<&Outcomes>; 2]) -> Option<(Side, Side)> {
+    let first = evaluation.self_check.as_ref()?;
+    Some((side(job, first, outcomes[0]), side_beside(job, first, outcomes[1])?))
+}
+
 /// The base's sides as they are compared: what a step of the head measured of the base beside its own stands
 /// in for what the base's own runs measured under that name, for it was measured under the same conditions.
 pub fn with_beside(base: Option<Vec<Side>>, beside: Vec<Side>) -> Option<Vec<Side>> {

@@ -49,6 +49,9 @@ pub struct Evaluation {
     /// The base's model, evaluated or measured beside this one by the same step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Box<Beside>>,
+    /// The base's model measured twice, to check the gate: once, with the other time beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<Box<Evaluation>>,
 }
 
 /// What a benchmark measured, block by block. The quantiles over all of it are in [`Evaluation::metrics`].

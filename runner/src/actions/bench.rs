@@ -5,7 +5,7 @@
 //! answer, JSON, as `result`.
 
 use anyhow::Context;
-use workflows::evaluation::Evaluation;
+use workflows::{evaluation::Evaluation, run::Conclusion};
 
 use super::{Inputs, base, given, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
@@ -38,39 +38,87 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Ok(options) => options,
         Err(e) => return Ok(StepEnd::failure(e)),
     };
-    let mut arguments = vec!["bench".to_owned()];
     let blocks = job.spec.baseline.as_ref().and_then(|baseline| baseline.blocks);
     // What the gate asked for after it could not tell stands instead of what the workflow says.
-    arguments.extend(options.into_iter().filter(|option| blocks.is_none() || !option.starts_with("--blocks=")));
-    let mut of_base = false;
-    if let (Some(model), None) = (given(inputs, "model"), given(inputs, "against"))
-        && let Some(base) = base::file(job, model).await?
-    {
-        arguments.push(format!("--against={}", base.display()));
-        of_base = true;
-    }
-    let baseline = job.spec.baseline.as_ref();
-    if let Some(blocks) = blocks {
-        arguments.push(format!("--blocks={blocks}"));
-    }
-    arguments.push("--json".to_owned());
-    let answer = match tool::run(job, call, arguments).await? {
+    let mut options: Vec<String> =
+        options.into_iter().filter(|option| blocks.is_none() || !option.starts_with("--blocks=")).collect();
+    let base = match (given(inputs, "model"), given(inputs, "against")) {
+        (Some(model), None) => base::file(job, model).await?.map(|file| file.display().to_string()),
+        (Some(_) | None, _) => None,
+    };
+    let own = arguments(&options, base.as_deref(), blocks);
+    let answer = match tool::run(job, call, own).await? {
         tool::Answer::Given(answer) => answer,
         tool::Answer::Ended(end) => return Ok(end),
     };
-    let mut evaluation: Evaluation =
-        serde_json::from_slice(&answer).context("`assay bench` did not answer with a benchmark")?;
+    let mut evaluation = read(&answer)?;
     evaluation.name.clone_from(&name);
     if let Some(beside) = &mut evaluation.beside {
-        beside.evaluation.name = name;
-        if of_base {
-            beside.sha = baseline.map(|baseline| baseline.sha.clone());
+        beside.evaluation.name.clone_from(&name);
+        if base.is_some() {
+            beside.sha = job.spec.baseline.as_ref().map(|baseline| baseline.sha.clone());
             beside.evaluation.model.path.clone_from(&evaluation.model.path);
+        }
+    }
+    if let Some(base) = base {
+        options.retain(|option| !option.starts_with("--model="));
+        options.push(format!("--model={base}"));
+        match twice(job, call, arguments(&options, Some(&base), blocks), &evaluation).await? {
+            Ok(twice) => evaluation.self_check = twice.map(Box::new),
+            Err(end) => return Ok(end),
         }
     }
     let end = told(job, &evaluation).await;
     job.evaluations.push(evaluation);
     Ok(end.output("result", String::from_utf8_lossy(&answer).trim()))
+}
+
+fn arguments(options: &[String], against: Option<&str>, blocks: Option<u32>) -> Vec<String> {
+    let mut arguments = vec!["bench".to_owned()];
+    arguments.extend_from_slice(options);
+    arguments.extend(against.map(|model| format!("--against={model}")));
+    arguments.extend(blocks.map(|blocks| format!("--blocks={blocks}")));
+    arguments.push("--json".to_owned());
+    arguments
+}
+
+fn read(answer: &[u8]) -> anyhow::Result<Evaluation> {
+    serde_json::from_slice(answer).context("`assay bench` did not answer with a benchmark")
+}
+
+/// The base's model in turns with itself, where this run is one of those that check the gate. None where that
+/// cannot be measured; an end where the step was stopped.
+async fn twice(
+    job: &mut Job<'_>,
+    call: &StepCall<'_>,
+    arguments: Vec<String>,
+    head: &Evaluation,
+) -> anyhow::Result<Result<Option<Evaluation>, StepEnd>> {
+    let Some(baseline) = job.spec.baseline.as_ref().filter(|baseline| baseline.self_check) else { return Ok(Ok(None)) };
+    let sha = baseline.sha.clone();
+    job.log.say(&format!("Timing the model of the base, {}, against itself, to check the gate", sha.short())).await;
+    let mut first = match tool::run(job, call, arguments).await? {
+        tool::Answer::Given(answer) => read(&answer)?,
+        tool::Answer::Ended(end) if end.conclusion == Conclusion::Failure => {
+            let why = end.message.unwrap_or_default();
+            job.log.say(&format!("##[warning]The gate is not checked: the base's model cannot be timed: {why}")).await;
+            return Ok(Ok(None));
+        }
+        tool::Answer::Ended(end) => return Ok(Err(end)),
+    };
+    if let Some(second) = &mut first.beside {
+        second.sha = Some(sha);
+        called_as(&mut second.evaluation, head);
+    }
+    called_as(&mut first, head);
+    Ok(Ok(Some(first)))
+}
+
+/// Under the head's names, and without measurements that only fixed bounds are judged by.
+fn called_as(base: &mut Evaluation, head: &Evaluation) {
+    base.name.clone_from(&head.name);
+    base.model.path.clone_from(&head.model.path);
+    base.benchmark.iter_mut().for_each(|benchmark| benchmark.samples.clear());
 }
 
 /// The numbers, to the log and to later steps.

@@ -53,6 +53,10 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Ok(base) => evaluation.beside = base.map(Box::new),
         Err(end) => return Ok(end),
     }
+    match twice(job, call, &inputs, &evaluation).await? {
+        Ok(base) => evaluation.self_check = base.map(Box::new),
+        Err(end) => return Ok(end),
+    }
     let end = told(job, &evaluation).await;
     job.evaluations.push(evaluation);
     Ok(end)
@@ -135,8 +139,40 @@ async fn beside(
         return Ok(Ok(None));
     }
     let sha = baseline.sha.clone();
-    let Some(model) = given(inputs, "model") else { return Ok(Ok(None)) };
-    let Some(file) = base::file(job, model).await? else { return Ok(Ok(None)) };
+    let Some(of_base) = of_base(job, inputs).await? else { return Ok(Ok(None)) };
+    job.log.say(&format!("Evaluating the model of the base, {}, beside the head's", sha.short())).await;
+    let evaluation = measure_base(job, call, &of_base, head, "base", "There is no baseline").await?;
+    Ok(evaluation.map(|evaluation| evaluation.map(|evaluation| Beside { sha: Some(sha), evaluation })))
+}
+
+/// The base's model twice and anew, where this run is one of those that check the gate.
+async fn twice(
+    job: &mut Job<'_>,
+    call: &StepCall<'_>,
+    inputs: &Inputs,
+    head: &Evaluation,
+) -> anyhow::Result<Result<Option<Evaluation>, StepEnd>> {
+    let Some(baseline) = job.spec.baseline.as_ref().filter(|baseline| baseline.self_check) else { return Ok(Ok(None)) };
+    let sha = baseline.sha.clone();
+    let Some(mut of_base) = of_base(job, inputs).await? else { return Ok(Ok(None)) };
+    // What is known of the first time would be the second.
+    of_base.insert("no-cache".to_owned(), "true".to_owned());
+    job.log.say(&format!("Evaluating the model of the base, {}, twice, to check the gate", sha.short())).await;
+    let mut sides = Vec::new();
+    for side in ["self-check-1", "self-check-2"] {
+        match measure_base(job, call, &of_base, head, side, "The gate is not checked").await? {
+            Ok(Some(evaluation)) => sides.push(evaluation),
+            other => return Ok(other),
+        }
+    }
+    let second = sides.pop().map(|evaluation| Box::new(Beside { sha: Some(sha), evaluation }));
+    Ok(Ok(sides.pop().map(|first| Evaluation { beside: second, ..first })))
+}
+
+/// The step's inputs with the base's files. None where the base has no such model.
+async fn of_base(job: &mut Job<'_>, inputs: &Inputs) -> anyhow::Result<Option<Inputs>> {
+    let Some(model) = given(inputs, "model") else { return Ok(None) };
+    let Some(file) = base::file(job, model).await? else { return Ok(None) };
     let mut of_base = inputs.clone();
     of_base.insert("model".to_owned(), file.display().to_string());
     // A tokenizer belongs to its model.
@@ -145,12 +181,23 @@ async fn beside(
     {
         of_base.insert("tokenizer".to_owned(), file.display().to_string());
     }
-    job.log.say(&format!("Evaluating the model of the base, {}, beside the head's", sha.short())).await;
-    let mut evaluation = match measure(job, call, &of_base, "base").await? {
+    Ok(Some(of_base))
+}
+
+/// An evaluation of the base, under the head's names. None where it cannot be evaluated, which `otherwise` says.
+async fn measure_base(
+    job: &mut Job<'_>,
+    call: &StepCall<'_>,
+    of_base: &Inputs,
+    head: &Evaluation,
+    side: &str,
+    otherwise: &str,
+) -> anyhow::Result<Result<Option<Evaluation>, StepEnd>> {
+    let mut evaluation = match measure(job, call, of_base, side).await? {
         Ok(evaluation) => evaluation,
         Err(end) if end.conclusion == Conclusion::Failure => {
             let why = end.message.unwrap_or_default();
-            job.log.say(&format!("##[warning]There is no baseline: the base's model cannot be evaluated: {why}")).await;
+            job.log.say(&format!("##[warning]{otherwise}: the base's model cannot be evaluated: {why}")).await;
             return Ok(Ok(None));
         }
         Err(end) => return Ok(Err(end)),
@@ -160,7 +207,7 @@ async fn beside(
     evaluation.dataset.path.clone_from(&head.dataset.path);
     // What a page shows of the head alone would only fill the job's record.
     evaluation.confusion.clear();
-    Ok(Ok(Some(Beside { sha: Some(sha), evaluation })))
+    Ok(Ok(Some(evaluation)))
 }
 
 enum Asked {

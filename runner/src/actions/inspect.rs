@@ -117,5 +117,6 @@ fn evaluation(name: String, inspection: &Inspection) -> Evaluation {
         outcomes: None,
         benchmark: None,
         beside: None,
+        self_check: None,
     }
 }

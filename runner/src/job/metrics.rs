@@ -134,6 +134,7 @@ pub(super) async fn collect(job: &mut Job<'_>, _scope: &Scope, call: &StepCall<'
         cached: false,
         benchmark: None,
         beside: None,
+        self_check: None,
         outcomes,
     });
     Ok(())

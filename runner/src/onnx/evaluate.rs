@@ -138,6 +138,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         outcomes: outcomes.finish()?,
         benchmark: None,
         beside: None,
+        self_check: None,
     })
 }
 

@@ -232,7 +232,8 @@ async fn a_benchmark_times_the_base_of_its_job_beside_the_head() {
     let job = "    steps:\n      - { id: b, uses: assay/bench@v1, with: { model: m.onnx, queries: 500 } }\n";
     let mut spec = bench.spec(job);
     let checkout = CheckoutSpec { sha: sha.parse().unwrap(), ..spec.checkout.clone() };
-    spec.baseline = Some(Baseline { sha: checkout.sha.clone(), checkout, known: Vec::new(), blocks: Some(40) });
+    spec.baseline =
+        Some(Baseline { sha: checkout.sha.clone(), checkout, known: Vec::new(), blocks: Some(40), self_check: false });
     let done = bench.run_spec(&spec).await;
     done.concluded(Conclusion::Success)
         .logged("args: bench --model=m.onnx --queries=500 --against=/")
@@ -244,6 +245,18 @@ async fn a_benchmark_times_the_base_of_its_job_beside_the_head() {
     assert_eq!((evaluation.name.as_str(), beside.evaluation.name.as_str()), ("b", "b"));
     assert_eq!(beside.sha.as_ref().unwrap().as_str(), sha);
     assert_eq!(evaluation.benchmark.as_ref().unwrap().blocks["latency_p50"], [1.0, 2.0]);
+    assert!(evaluation.self_check.is_none());
+
+    // A run that checks the gate times the base against itself as well; what is said of both is the base's.
+    let baseline = spec.baseline.as_mut().unwrap();
+    baseline.self_check = true;
+    let done = bench.run_spec(&spec).await;
+    done.concluded(Conclusion::Success).logged("against itself").logged("args: bench --queries=500 --model=/");
+    let twice = done.result.evaluations[0].self_check.as_ref().unwrap();
+    let second = twice.beside.as_ref().unwrap();
+    assert_eq!((twice.name.as_str(), second.evaluation.name.as_str()), ("b", "b"));
+    assert_eq!((twice.model.path.as_str(), second.sha.as_ref().unwrap().as_str()), ("m.onnx", sha.as_str()));
+
     // A model that the base has not is timed alone.
     let mut spec = bench.spec(&job.replace("m.onnx", "new.onnx"));
     spec.checkout.sha = sha.parse().unwrap();

@@ -3,7 +3,7 @@
 
 use workflows::{
     compare,
-    gate::Side,
+    gate::{Side, is_chosen},
     ids::{RepoName, Sha},
     protocol::{self, CheckoutSpec, KnownEvaluation},
     syntax::{self, ActionRef, BuiltinAction, StepAction},
@@ -35,6 +35,7 @@ const MOST_ASKED: usize = 10;
 pub async fn of_job(
     app: &App,
     run: &Run,
+    workflow: &syntax::Workflow,
     job: &syntax::Job,
     checkout: &CheckoutSpec,
 ) -> anyhow::Result<Option<protocol::Baseline>> {
@@ -48,7 +49,11 @@ pub async fn of_job(
     // The same repository, and the same right to read it.
     let checkout = CheckoutSpec { sha: sha.clone(), git_ref: None, ..checkout.clone() };
     let blocks = commit.record.repetitions.iter().rev().find(|repetition| repetition.run == run.number);
-    Ok(Some(protocol::Baseline { sha, checkout, known, blocks: blocks.and_then(|repetition| repetition.blocks) }))
+    let blocks = blocks.and_then(|repetition| repetition.blocks);
+    // What a stranger's code says of our gate counts for nothing. How often is for the workflow that runs to say.
+    let share = workflow.gate.as_ref().map_or(0.0, |gate| gate.defaults.self_check);
+    let self_check = is_trusted(run) && is_chosen(share, run.head.as_str());
+    Ok(Some(protocol::Baseline { sha, checkout, known, blocks, self_check }))
 }
 
 /// Whether a step of the job can evaluate the base's model beside the head's. What an action of the repository
@@ -82,7 +87,7 @@ async fn known(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<Vec<Know
 }
 
 /// What a stranger's code said of itself is nobody's baseline.
-fn is_trusted(run: &Run) -> bool {
+pub(super) fn is_trusted(run: &Run) -> bool {
     run.event.kind.is_trusted()
 }
 

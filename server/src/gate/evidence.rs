@@ -1,9 +1,16 @@
 //! What runs have measured, as the gate compares it.
 
 use anyhow::Context;
-use workflows::{compare, evaluation::Outcomes, gate::Side, ids::Sha, report::Ran, run::Conclusion};
+use workflows::{
+    compare,
+    evaluation::{BlobRef, Evaluation, Outcomes},
+    gate::Side,
+    ids::Sha,
+    report::Ran,
+    run::Conclusion,
+};
 
-use super::{Failure, wording};
+use super::{Failure, baseline::is_trusted, wording};
 use crate::{app::App, runs, store::records::Run};
 
 /// The evaluations of a commit's runs.
@@ -13,6 +20,9 @@ pub(super) struct Evidence {
     /// What these runs measured of a base, beside their own; of which commit, where the step did not name a file.
     pub(super) beside: Vec<(Option<Sha>, Side)>,
     pub(super) benchmarks: Vec<Benchmarked>,
+    /// What trusted runs measured twice of the base, and the newest of them.
+    pub(super) twice: Vec<(Side, Side)>,
+    pub(super) twice_in: Option<u64>,
     /// One for each side.
     pub(super) ran: Vec<Ran>,
     /// A job that ended before it could evaluate.
@@ -41,15 +51,18 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                 if evidence.sides.iter().any(|side| side.name == evaluation.name && side.job == key) {
                     continue;
                 }
-                let outcomes = match &evaluation.outcomes {
-                    None => None,
-                    Some(blob) => outcomes(app, &blob.digest).await?,
-                };
-                if let Some(beside) = &evaluation.beside {
-                    let outcomes = match &beside.evaluation.outcomes {
+                if let Some(first) = evaluation.self_check.as_deref().filter(|_| is_trusted(run)) {
+                    let second = match &first.beside {
+                        Some(second) => outcomes(app, &second.evaluation).await?,
                         None => None,
-                        Some(blob) => self::outcomes(app, &blob.digest).await?,
                     };
+                    let first = outcomes(app, first).await?;
+                    evidence.twice.extend(compare::twice(key, &evaluation, [first.as_ref(), second.as_ref()]));
+                    evidence.twice_in = Some(run.number);
+                }
+                let outcomes = outcomes(app, &evaluation).await?;
+                if let Some(beside) = &evaluation.beside {
+                    let outcomes = self::outcomes(app, &beside.evaluation).await?;
                     let side = compare::side_beside(key, &evaluation, outcomes.as_ref());
                     evidence.beside.extend(side.map(|side| (beside.sha.clone(), side)));
                 }
@@ -68,8 +81,9 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
     Ok(evidence)
 }
 
-/// None where the blob is gone (retention) or unreadable: then the bounds on numbers still judge.
-async fn outcomes(app: &App, digest: &workflows::ids::Digest) -> Result<Option<Outcomes>, Failure> {
+/// None where none were kept, or the blob is gone (retention) or unreadable: then the bounds on numbers still judge.
+async fn outcomes(app: &App, evaluation: &Evaluation) -> Result<Option<Outcomes>, Failure> {
+    let Some(BlobRef { digest, .. }) = &evaluation.outcomes else { return Ok(None) };
     let Some(bytes) = app.blobs.get(digest).await.context("reading outcomes failed")? else { return Ok(None) };
     let parsed = tokio::task::spawn_blocking(move || read(&bytes)).await.context("reading outcomes failed")?;
     match parsed {

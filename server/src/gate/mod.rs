@@ -8,6 +8,7 @@ mod evidence;
 mod history;
 mod policy;
 mod repeat;
+mod self_check;
 mod wording;
 
 use std::time::Duration;
@@ -20,7 +21,7 @@ use workflows::{
     run::Conclusion,
 };
 
-pub use self::baseline::of_job;
+pub use self::{baseline::of_job, self_check::false_alarms};
 use self::{
     baseline::{Baseline, decisive, settled_runs},
     evidence::Evidence,
@@ -36,7 +37,10 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repetition, Repo, Run, Wait},
+        records::{
+            Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repetition, Repo, Run, SelfChecked,
+            Wait,
+        },
     },
 };
 
@@ -82,11 +86,16 @@ pub async fn reconcile(app: &App, repo: &RepoName, sha: &Sha) -> anyhow::Result<
         {
             continue;
         }
+        let self_check = judged.self_check.clone();
         let report = judged.into_report(since, app.clock.now());
         tracing::info!(%repo, %sha, conclusion = %report.conclusion, title = report.title, "gate concluded");
         let record = HeadCommit { gate: Gate::Concluded(Box::new(report)), wait: None, ..commit.record.clone() };
         let mut change = Change::default();
         change.at(&commit).put(key, &record);
+        if let Some(checked) = &self_check {
+            tracing::info!(%repo, %sha, false_alarm = checked.check.is_false_alarm(), "the gate checked itself");
+            change.put(keys::self_checked(repo, sha), checked);
+        }
         let nobody_to_tell = crate::checks::are_only_ours(app, repo).await?;
         if nobody_to_tell {
             change.delete(&keys::open_commit(repo, sha));
@@ -148,11 +157,13 @@ struct Judged {
     acceptance: Option<Acceptance>,
     /// A benchmark is to be repeated first.
     repetition: Option<Repetition>,
+    /// What the gate said of the base against itself.
+    self_check: Option<SelfChecked>,
 }
 
 impl Judged {
     fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
-        let Self { conclusion, output, verdict, base, acceptance, repetition: _ } = self;
+        let Self { conclusion, output, verdict, base, acceptance, repetition: _, self_check: _ } = self;
         let CheckOutput { title, summary, text, annotations } = output;
         let text = (!text.is_empty()).then_some(text);
         GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base, acceptance }
@@ -174,7 +185,7 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     let stored = app.store.get::<Repo>(&keys::repo(&commit.repo)).await?;
     let Some(repo) = stored.map(|repo| repo.record) else { return Ok(None) };
 
-    let head = evidence::load(app, &runs).await?;
+    let mut head = evidence::load(app, &runs).await?;
     let failed: Vec<&Run> = runs.iter().filter(|run| run.conclusion().is_some_and(|own| !own.passes())).collect();
     if head.sides.is_empty()
         && let Some(why) = why_nothing_evaluated(&failed, &head)
@@ -204,8 +215,11 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     acceptances.extend(commit.acceptances.iter().cloned());
     let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, base);
     let about = About { base, ancestor: ancestor.as_ref(), ..about };
+    // The base as it was measured, also where there is nothing to compare the head with.
+    let self_check = self_check::judge(app, commit, planning.base.as_ref(), &found.policy, &mut head).await?;
     let repetition = repeat::wanted(&found.policy, commit, &verdict, &head, app.clock.now());
-    Ok(Some(Judged { repetition, ..about.verdict(found, verdict, &head, &failed, acceptance) }))
+    let judged = about.verdict(found, verdict, &head, &failed, acceptance, self_check.as_ref());
+    Ok(Some(Judged { repetition, self_check, ..judged }))
 }
 
 /// Why there is nothing to judge where something went wrong; none where nothing did.

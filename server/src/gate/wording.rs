@@ -11,7 +11,7 @@ use workflows::{
 use super::{Judged, evidence::Evidence};
 use crate::{
     app::App,
-    store::records::{Acceptance, FileOutcome, HeadCommit, Run},
+    store::records::{Acceptance, FileOutcome, HeadCommit, Run, SelfChecked},
 };
 
 /// What a verdict, or its absence, is about.
@@ -36,7 +36,7 @@ impl About<'_> {
 
     pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
         let (conclusion, output) = nothing_judged(why, &self.context());
-        Judged { conclusion, output, verdict: None, base: None, acceptance: None, repetition: None }
+        Judged { conclusion, output, verdict: None, base: None, acceptance: None, repetition: None, self_check: None }
     }
 
     pub(super) fn verdict(
@@ -46,6 +46,7 @@ impl About<'_> {
         head: &Evidence,
         failed: &[&Run],
         acceptance: Option<&Acceptance>,
+        self_check: Option<&SelfChecked>,
     ) -> Judged {
         let Found { policy, file, changed } = found;
         let mut context = Context { policy_file: Some(file), gate_changed: changed, ..self.context() };
@@ -66,6 +67,10 @@ impl About<'_> {
             let word = run.conclusion().map_or("not ended", Conclusion::as_str);
             context.notes.push(format!("Run #{} ({}) ended with {word}.", run.number, run.workflow_name));
         }
+        context.notes.extend(self_check.map(|checked| {
+            let said = if checked.check.is_false_alarm() { "raised a false alarm" } else { "raised no false alarm" };
+            format!("The gate also judged the base against itself, as it does now and then, and {said}. That decides nothing here.")
+        }));
         context.acceptance = acceptance.map(of_report);
         let mut output = report::check_run(&verdict, &context);
         let mut conclusion = report::conclusion(&verdict, &policy.defaults);
@@ -85,6 +90,7 @@ impl About<'_> {
             base: self.base.cloned(),
             acceptance: acceptance.cloned(),
             repetition: None,
+            self_check: None,
         }
     }
 }
@@ -137,7 +143,15 @@ pub(super) fn unusable(reason: &str) -> Judged {
         text: String::new(),
         annotations: vec![],
     };
-    Judged { conclusion: Conclusion::Failure, output, verdict: None, base: None, acceptance: None, repetition: None }
+    Judged {
+        conclusion: Conclusion::Failure,
+        output,
+        verdict: None,
+        base: None,
+        acceptance: None,
+        repetition: None,
+        self_check: None,
+    }
 }
 
 /// Where an evaluation ran, for people.

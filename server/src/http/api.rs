@@ -28,6 +28,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/variables", web::get().to(settings::variables))
         .route("/variables/{name}", web::put().to(settings::set_variable))
         .route("/variables/{name}", web::delete().to(settings::delete_variable))
+        .route("/self-checks", web::get().to(gate::self_checks))
         .route("/audit", web::get().to(gate::audit))
         .route("/commits/{sha}/gate/accept", web::post().to(gate::accept))
         .route("/commits/{sha}/gate", web::get().to(gate::answer));

@@ -23,6 +23,7 @@ pub(super) fn routes(config: &mut http::ServiceConfig) {
         .route("/assets/{name}", http::get().to(asset))
         .route("/{owner}/{repo}", http::get().to(runs))
         .route("/{owner}/{repo}/metrics", http::get().to(metric))
+        .route("/{owner}/{repo}/self-checks", http::get().to(self_checks))
         .route("/{owner}/{repo}/compare/{range}", http::get().to(compare))
         .route("/{owner}/{repo}/runs/{number}", http::get().to(run))
         .route("/{owner}/{repo}/runs/{number}/attempts/{attempt}", http::get().to(attempt))
@@ -117,6 +118,13 @@ async fn metric(
 ) -> Result<HttpResponse, PageError> {
     let MetricQuery { name, branch } = query.into_inner();
     Ok(html(pages::metric(&app, &repo_name(&path.0, &path.1)?, name, branch).await?.render()))
+}
+
+async fn self_checks(
+    app: http::Data<SharedApp>,
+    path: http::Path<(String, String)>,
+) -> Result<HttpResponse, PageError> {
+    Ok(html(pages::self_checks(&app, &repo_name(&path.0, &path.1)?).await?.render()))
 }
 
 async fn compare(

@@ -3,10 +3,12 @@
 mod compare;
 mod lists;
 mod run;
+mod self_checks;
 
 pub use compare::compare;
 pub use lists::{metric, repositories, runs};
 pub use run::{job, log, run};
+pub use self_checks::self_checks;
 
 use web::Status;
 use workflows::run::JobState;

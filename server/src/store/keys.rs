@@ -20,6 +20,7 @@
 //! | `open-commit` | repository, commit | nothing: its gate is not concluded, or the forge not told |
 //! | `check` | repository, external id | [`PostedCheck`](super::records::PostedCheck) |
 //! | `audit` | repository, time, commit | [`Acceptance`](super::records::Acceptance) |
+//! | `self-check` | repository, head commit | [`SelfChecked`](super::records::SelfChecked) |
 //! | `metric` | repository, branch, metric, time, run, evaluation | [`MetricPoint`](super::records::MetricPoint) |
 //! | `runner` | name | [`Runner`](super::records::Runner) |
 //! | `group` | repository, concurrency group | [`ConcurrencyGroup`](super::records::ConcurrencyGroup) |
@@ -230,6 +231,15 @@ pub fn audit(repo: &RepoName) -> Key {
 
 pub fn audited(repo: &RepoName, at: Timestamp, sha: &Sha) -> Key {
     audit(repo).time(at).text(sha.as_str())
+}
+
+/// The gate's judgements of bases against themselves: one for a head commit, however often it is judged.
+pub fn self_checks(repo: &RepoName) -> Key {
+    Key::family("self-check").repo(repo)
+}
+
+pub fn self_checked(repo: &RepoName, head: &Sha) -> Key {
+    self_checks(repo).text(head.as_str())
 }
 
 pub fn check(repo: &RepoName, external_id: &str) -> Key {

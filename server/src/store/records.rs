@@ -6,6 +6,7 @@ mod delivery;
 mod job;
 mod repo;
 mod run;
+mod self_check;
 mod setting;
 
 pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
@@ -14,6 +15,7 @@ pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
+pub use self_check::SelfChecked;
 pub use setting::{Secret, Variable};
 
 /// A kind of record. A change that older readers would misread raises the version and comes with
@@ -38,6 +40,7 @@ records!(
     HeadCommit,
     PostedCheck,
     Acceptance,
+    SelfChecked,
     MetricPoint,
     Runner,
     ConcurrencyGroup,

@@ -5,6 +5,7 @@ mod acceptance;
 mod jobs;
 mod pages;
 mod repetition;
+mod self_check;
 mod settings;
 mod spine;
 mod store_full;

@@ -72,6 +72,7 @@ pub(crate) fn evaluated(model: &str, wrong: usize) -> (Evaluation, Vec<u8>) {
         cached: false,
         benchmark: None,
         beside: None,
+        self_check: None,
         outcomes: Some(BlobRef { digest: digest(text.as_bytes()), bytes: text.len() as u64 }),
     };
     (evaluation, text.into_bytes())

@@ -70,6 +70,26 @@ async fn a_base_that_never_ran_is_evaluated_beside_the_head() {
     assert_eq!((&gate["conclusion"], &gate["verdict"]["rules"][0]["test"]), (&json!("success"), &json!("identical")));
 }
 
+/// The base's model twice, by ONNX Runtime and not from what is known of it; the gate says that nothing changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_checks_the_gate_measures_the_base_twice() {
+    let site = Site::start(&[]);
+    let main = first(&site, &WORKFLOW.replace("gate:", "gate:\n  self-check: 100%")).await;
+    assert_eq!(evaluation(&site, 1).await["self_check"], Value::Null, "there is nothing before the first commit");
+    let smaller = example("variants/smaller.onnx");
+    let head = site.commit("smaller", Some(&main), "Smaller", &[("model.onnx", &smaller)]).await;
+    assert_eq!(site.gate(&head).await["conclusion"], "success");
+    let twice = &evaluation(&site, 2).await["self_check"];
+    let second = &twice["beside"];
+    assert_eq!(second["sha"], json!(main), "{twice:#}");
+    assert_eq!((&twice["cached"], &second["evaluation"]["cached"]), (&json!(false), &json!(false)));
+    assert_eq!(twice["model"]["digest"], second["evaluation"]["model"]["digest"]);
+    assert_eq!(twice["metrics"], second["evaluation"]["metrics"]);
+    let checks = site.get("self-checks").await;
+    let (all, newest) = (&checks["false_alarms"], &checks["self_checks"][0]["check"]);
+    assert_eq!((&all["of"], &all["alarms"], &newest["differing"]), (&json!(1), &json!(0), &json!(0)), "{checks:#}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_like_is_taken_and_other_data_are_judged_on_the_heads() {
     let site = Site::start(&[]);

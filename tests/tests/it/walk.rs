@@ -250,6 +250,7 @@ async fn pictures(site: &Site, browser: &Browser, directory: &Path, main: &Sha, 
         ("job", format!("/{REPO}/runs/2/jobs/eval")),
         ("metric", format!("/{REPO}/metrics?name=accuracy&branch=main")),
         ("compare", format!("/{REPO}/compare/{main}...{failed}")),
+        ("self-checks", format!("/{REPO}/self-checks")),
         ("sign-in", "/sign-in".to_owned()),
         ("missing", "/nobody/nothing".to_owned()),
     ];

@@ -375,6 +375,12 @@ fn groups(pairs: &[Pair<'_>]) -> Option<Groups> {
 }
 
 impl Side {
+    /// Whether a rule about the metric is about this side.
+    pub(super) fn reports(&self, metric: MetricRef<'_>) -> bool {
+        metric.qualifier.is_none_or(|qualifier| self.name == qualifier || self.job == qualifier)
+            && self.value(metric).is_some()
+    }
+
     /// The metric's value as this side reports it, of a slice where one is asked for.
     pub(super) fn value(&self, metric: MetricRef<'_>) -> Option<f64> {
         match metric.slice {

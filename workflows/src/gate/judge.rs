@@ -71,11 +71,6 @@ impl<'a> Evaluated<'a> {
         Self { head, base, pairs, unlike }
     }
 
-    fn matches(&self, metric: MetricRef<'_>) -> bool {
-        metric.qualifier.is_none_or(|qualifier| self.head.name == qualifier || self.head.job == qualifier)
-            && self.head.value(metric).is_some()
-    }
-
     fn tell_flips(&self, verdict: &mut Verdict) {
         let (Ok(base), Ok(pairs), None) = (&self.base, &self.pairs, &self.unlike) else { return };
         if !self.head.model.is_empty() && self.head.model == base.model {
@@ -141,7 +136,7 @@ fn draft_rule(policy: &Policy, rule: &Rule, evaluations: &[Evaluated<'_>]) -> Ve
         Ok(metric) => metric,
         Err(message) => return rule.bounds.iter().map(|bound| unknown(rule, bound, message.clone())).collect(),
     };
-    let about: Vec<&Evaluated<'_>> = evaluations.iter().filter(|evaluated| evaluated.matches(metric)).collect();
+    let about: Vec<&Evaluated<'_>> = evaluations.iter().filter(|evaluated| evaluated.head.reports(metric)).collect();
     if about.is_empty() {
         let reason = nobody_reports(metric, evaluations);
         return rule.bounds.iter().map(|bound| unknown(rule, bound, reason.clone())).collect();

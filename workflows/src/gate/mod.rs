@@ -9,6 +9,7 @@ mod amount;
 mod choose;
 mod classification;
 mod comparison;
+mod false_alarms;
 mod flips;
 mod judge;
 pub mod metric;
@@ -18,6 +19,7 @@ mod policy;
 mod repeat;
 mod rule;
 mod scored;
+mod self_check;
 pub mod simulate;
 
 pub mod stats;
@@ -28,8 +30,10 @@ mod wording;
 
 pub use amount::InvalidAmount;
 pub use classification::recomputed_metrics;
+pub use false_alarms::{FalseAlarms, Standing};
 pub use judge::judge;
 pub use policy::*;
 pub use repeat::{Repeat, repeat};
 pub use rule::FieldError;
+pub use self_check::{SelfCheck, is_chosen, self_check};
 pub use verdict::*;

@@ -19,6 +19,9 @@ pub struct Baseline {
     /// Blocks that a benchmark should run: the gate asked for more than it had.
     #[serde(default)]
     pub blocks: Option<u32>,
+    /// The base's model is to be measured twice as well, for the gate to be judged by.
+    #[serde(default)]
+    pub self_check: bool,
 }
 
 /// As much of an evaluation as decides whether another one is comparable with it.

@@ -143,6 +143,7 @@ FUNCTIONS = {
     "benjamini_hochberg": lambda p: list(multipletests(p, method="fdr_bh")[1]),
     "prediction": prediction,
     "quantile": quantile_p,
+    "clopper_pearson": lambda hits, of, gamma: list(proportion_confint(hits, of, alpha=gamma, method="beta")),
 }
 
 cases = json.load(sys.stdin)

@@ -9,6 +9,7 @@ use workflows::gate::stats::{
     hodges_lehmann::Shift,
     mcnemar, multiple, paired_t, quantile,
     random::Random,
+    share::clopper_pearson,
     special::{beta_inc, binomial_half_upper, normal_cdf, normal_quantile, t_upper, t_upper_quantile},
     tango::PairedCounts,
     unconditional,
@@ -174,6 +175,12 @@ fn families(cases: &mut Cases) {
 }
 
 fn ranks_histories_and_quantiles(cases: &mut Cases) {
+    for (hits, of) in [(0, 1), (0, 72), (1, 1), (3, 240), (19, 120), (500, 10_000)] {
+        for gamma in [1e-6, 0.05, 0.2] {
+            let (low, high) = clopper_pearson(hits, of, gamma);
+            cases.ask("clopper_pearson", json!([hits, of, gamma]), &[low, high]);
+        }
+    }
     for (seed, n) in [(11, 8), (12, 20), (13, 30)] {
         let differences = draws(seed, n);
         let shift = Shift::new(&differences).unwrap();

@@ -319,6 +319,7 @@ fn evaluation(
             disturbances,
         }),
         beside: None,
+        self_check: None,
     })
 }
 

@@ -1,7 +1,7 @@
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use workflows::{
-    gate::Verdict,
+    gate::{FalseAlarms, Verdict},
     ids::{RepoName, Sha},
     run::Conclusion,
 };
@@ -11,10 +11,10 @@ use crate::{
     acceptance,
     app::SharedApp,
     error::ApiError,
-    history,
+    gate, history,
     store::{
         keys,
-        records::{Acceptance, Gate, HeadCommit, Via},
+        records::{Acceptance, Gate, HeadCommit, SelfChecked, Via},
     },
 };
 
@@ -124,6 +124,27 @@ async fn accepted(app: &SharedApp, repo: &RepoName, sha: &Sha, wanted: Wanted) -
     let by = acceptance::holder(app, repo, by.as_deref(), Via::Api).await?;
     let acceptance = acceptance::accept(app, repo, sha, &acceptance::Request { by, reason, rules }).await?;
     Ok(HttpResponse::Created().json(acceptance))
+}
+
+/// How often the gate raises a false alarm.
+#[derive(Debug, Serialize)]
+struct SelfChecks {
+    /// Of all of them.
+    false_alarms: FalseAlarms,
+    /// False alarms a self-check; none where there was none.
+    rate: Option<f64>,
+    /// Newest first.
+    self_checks: Vec<SelfChecked>,
+}
+
+pub(super) async fn self_checks(
+    app: web::Data<SharedApp>,
+    path: web::Path<(String, String)>,
+    query: web::Query<TrailQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let (false_alarms, mut self_checks) = gate::false_alarms(&app, &repo_name(&path.0, &path.1)?).await?;
+    self_checks.truncate(query.limit.unwrap_or(100).clamp(1, 1000));
+    Ok(HttpResponse::Ok().json(SelfChecks { rate: false_alarms.rate(), false_alarms, self_checks }))
 }
 
 #[derive(Debug, Serialize)]

@@ -7,7 +7,7 @@ mod runs;
 use jiff::{SignedDuration, Timestamp};
 use web::*;
 use workflows::{
-    gate::Answer,
+    gate::{Answer, FalseAlarms, SelfCheck},
     ids::{Forge, RepoName, Sha},
     protocol::StepState,
     run::Conclusion,
@@ -45,6 +45,10 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("job", job_page().render()),
         ("metric", metric().render()),
         ("compare", compare().render()),
+        ("self-checks", self_checks(240, 3).render()),
+        ("self-checks-few", self_checks(20, 0).render()),
+        ("self-checks-broken", self_checks(120, 19).render()),
+        ("self-checks-none", self_checks(0, 0).render()),
         ("not-found", not_found().render()),
     ]
 }
@@ -288,6 +292,34 @@ pub(crate) fn compare() -> ComparePage {
         base: side(10, "The first good model", 0.9644, "9f"),
         head: side(12, "Retrain on the September scans", 0.9333, "1c"),
         verdict: Some(*verdict),
+    }
+}
+
+/// So many self-checks; the oldest ones, and every third of the listed ones, were false alarms.
+pub(crate) fn self_checks(of: u64, alarms: u64) -> SelfChecksPage {
+    let GateView::Judged { verdict, .. } = failed_run().gate else { unreachable!("the failed run is judged") };
+    let failed: Vec<_> = verdict.rules.into_iter().filter(|rule| rule.verdict == Answer::Fail).take(1).collect();
+    let row = |n: u64| {
+        let alarm = n % 3 == 1 && n / 3 < alarms;
+        SelfCheckRow {
+            head: sha(200 + n),
+            base: sha(100 + n),
+            run: 900 - n,
+            at: ago(40_000 * (n as i64 + 1)),
+            check: SelfCheck {
+                verdict: if alarm { Answer::Fail } else { Answer::Pass },
+                alpha: 0.05,
+                lines: 4,
+                alarms: if alarm { failed.clone() } else { Vec::new() },
+                differing: if alarm { 41 } else { 0 },
+            },
+        }
+    };
+    SelfChecksPage {
+        now: now(),
+        repo: repo(),
+        false_alarms: FalseAlarms::of((0..of).map(|n| (0.05, n < alarms))),
+        checks: (0..of.min(12)).map(row).collect(),
     }
 }
 

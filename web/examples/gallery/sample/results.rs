@@ -97,6 +97,7 @@ pub(super) fn evaluation(accuracy: f64, digest: &str, bytes: u64) -> Evaluation 
         cached: false,
         benchmark: None,
         beside: None,
+        self_check: None,
         outcomes: None,
     }
 }

@@ -9,6 +9,7 @@ pub mod multiple;
 pub mod paired_t;
 pub mod quantile;
 pub mod random;
+pub mod share;
 pub mod special;
 pub mod tango;
 pub mod unconditional;

@@ -12,10 +12,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{
-    special::{beta_inc, bisect},
-    tango::PairedCounts,
-};
+use super::{share::clopper_pearson, special::beta_inc, tango::PairedCounts};
 
 /// Whether the trinomial is summed: with more discordant pairs half a step is below a thousandth.
 pub fn applies(counts: PairedCounts) -> bool {
@@ -164,18 +161,6 @@ fn binomial_pmf(k: u64, n: u64, p: f64) -> f64 {
     let of_hits = if k == 0 { 0.0 } else { k as f64 * p.ln() };
     let of_misses = if k == n { 0.0 } else { (n - k) as f64 * (-p).ln_1p() };
     (ways + of_hits + of_misses).exp()
-}
-
-/// Clopper and Pearson's interval of a share, `gamma` in all.
-fn clopper_pearson(k: u64, n: u64, gamma: f64) -> (f64, f64) {
-    let (count, rest) = (k as f64, (n - k) as f64);
-    let low = if k == 0 { 0.0 } else { bisect_share(|p| beta_inc(count, rest + 1.0, p, 1.0 - p) < 0.5 * gamma) };
-    let high = if k == n { 1.0 } else { bisect_share(|p| 1.0 - beta_inc(count + 1.0, rest, p, 1.0 - p) > 0.5 * gamma) };
-    (low, high)
-}
-
-fn bisect_share(left_of_it: impl Fn(f64) -> bool) -> f64 {
-    bisect(0.0, 1.0, left_of_it)
 }
 
 /// Bounds of `d`, each one-sided at `alpha`, where the p-values meet it. `around` is an interval to start from.

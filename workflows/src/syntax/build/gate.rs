@@ -19,6 +19,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
     };
     let mut policy = Policy::default();
     let mut seen: Vec<String> = Vec::new();
+    let mut self_check = None;
     for (key, value) in entries {
         let name = key.to_text().unwrap_or_default();
         if seen.contains(&name) {
@@ -26,6 +27,13 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
             continue;
         }
         seen.push(name.clone());
+        if let ("self-check", Kind::Scalar { text, .. }) = (name.as_str(), &value.kind) {
+            match Defaults::parse(&[(name, text.clone())]) {
+                Ok(defaults) => self_check = Some(defaults.self_check),
+                Err(errors) => report(&errors, key, value, sink),
+            }
+            continue;
+        }
         let Some(fields) = fields(value, sink) else { continue };
         if name == "defaults" {
             match Defaults::parse(&fields) {
@@ -42,6 +50,8 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
             }
         }
     }
+    // It may stand beside the rules as well: it is about the gate as a whole.
+    policy.defaults.self_check = self_check.unwrap_or(policy.defaults.self_check);
     Some(policy)
 }
 
