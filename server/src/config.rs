@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use workflows::syntax::{Diagnostic, forbid_untrusted_text};
 
 /// Everything that an administrator can choose (`assay.toml`). Each value has a default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -21,6 +22,7 @@ pub struct ServerConfig {
     /// Threads that answer HTTP.
     pub http_workers: usize,
     pub local: LocalConfig,
+    pub policy: PolicyConfig,
     /// The GitHub App; none: the one that `assay github-app` made, if it did; without any only the local forge is served.
     pub github: Option<GithubConfig>,
 }
@@ -113,6 +115,36 @@ pub struct LocalConfig {
     pub require_gate: bool,
 }
 
+/// What workflow files may do at this server.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PolicyConfig {
+    /// Text that strangers choose (a branch's name, a title), pasted into a `run:` script.
+    pub untrusted_text: UntrustedText,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UntrustedText {
+    /// The file runs.
+    #[default]
+    Warning,
+    /// The file is invalid, and its commit's gate fails.
+    Error,
+}
+
+impl PolicyConfig {
+    /// Remarks on a file, as severe as they are at this server.
+    pub fn applied_to(&self, diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
+        let mut diagnostics = diagnostics.to_vec();
+        match self.untrusted_text {
+            UntrustedText::Warning => {}
+            UntrustedText::Error => forbid_untrusted_text(&mut diagnostics),
+        }
+        diagnostics
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -123,6 +155,7 @@ impl Default for ServerConfig {
             lease_ttl_s: 60,
             http_workers: 2,
             local: LocalConfig::default(),
+            policy: PolicyConfig::default(),
             github: None,
         }
     }
@@ -162,5 +195,9 @@ mod tests {
         let config = ServerConfig::from_toml("[local]\nrequire-gate = true", Path::new("/d")).unwrap();
         assert!(config.local.require_gate);
         assert_eq!(config.data, Path::new("/d"));
+        assert_eq!(config.policy.untrusted_text, UntrustedText::Warning);
+        let strict = ServerConfig::from_toml("[policy]\nuntrusted-text = \"error\"", Path::new("/d")).unwrap();
+        assert_eq!(strict.policy.untrusted_text, UntrustedText::Error);
+        assert!(ServerConfig::from_toml("[policy]\nuntrusted-text = \"note\"", Path::new("/d")).is_err());
     }
 }

@@ -11,6 +11,7 @@ use workflows::{
     ids::{Forge, RepoName, Sha},
     protocol::{Annotation, CheckoutSpec},
     run::Conclusion,
+    syntax::ACTION_FILES,
 };
 
 use crate::{
@@ -21,10 +22,10 @@ use crate::{
 /// Where workflow files lie.
 pub const WORKFLOW_DIRECTORY: &str = ".assay/workflows";
 
-/// A workflow file may not be larger.
+/// A workflow file, or an action's, may not be larger.
 pub const MAX_WORKFLOW_BYTES: usize = 512 * 1024;
 
-/// One file of [`WORKFLOW_DIRECTORY`] at a commit.
+/// One file of [`WORKFLOW_DIRECTORY`], or one action's, at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowFile {
     pub path: String,
@@ -159,6 +160,27 @@ impl Forges {
                 Ok(files.into_iter().map(|(path, text)| WorkflowFile { path, text }).collect())
             }
         }
+    }
+
+    /// The `action.yml` of a folder at a commit; none where there is none.
+    pub async fn action_file(&self, repo: &Repo, sha: &Sha, folder: &str) -> Result<Option<WorkflowFile>, ForgeError> {
+        let paths = ACTION_FILES.map(|name| format!("{folder}/{name}").trim_start_matches('/').to_owned());
+        for path in paths {
+            let text = match repo.forge {
+                Forge::Local => {
+                    let (sha, path) = (sha.clone(), path.clone());
+                    on_local(repo, move |repo| local::file(repo, &sha, &path)).await?
+                }
+                Forge::Github => {
+                    let (github, installation) = self.github(repo)?;
+                    github.file(installation, &repo.name, sha, &path).await?
+                }
+            };
+            if let Some(text) = text {
+                return Ok(Some(WorkflowFile { path, text }));
+            }
+        }
+        Ok(None)
     }
 
     /// None where the forge does not know, or does not list them all.

@@ -46,5 +46,5 @@ pub mod turns;
 pub mod workflow_cache;
 
 pub use clock::{Clock, ManualClock};
-pub use config::{GithubConfig, LocalConfig, ServerConfig};
+pub use config::{GithubConfig, LocalConfig, PolicyConfig, ServerConfig, UntrustedText};
 pub use serve::serve;

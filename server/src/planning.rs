@@ -1,5 +1,6 @@
 //! From an event to runs: which workflow files of the commit does it start?
 
+mod actions;
 mod file;
 
 use jiff::Timestamp;
@@ -66,6 +67,7 @@ pub async fn plan(
     let files = app.forges.workflow_files(&repo_record, source).await?;
     let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
 
+    let actions = actions::read(app, &repo_record, &head, &files).await?;
     let vars = settings::vars(app, &event.repo).await?;
 
     // The forge was asked. From here on one event of a repository at a time: all of them count its runs.
@@ -101,7 +103,8 @@ pub async fn plan(
             planning.files.push(known);
             continue;
         }
-        let scene = Scene { app, event: &event, delivery: &delivery.record, files: &files, vars: &vars, now };
+        let delivery = &delivery.record;
+        let scene = Scene { app, event: &event, delivery, files: &files, actions: &actions, vars: &vars, now };
         let outcome = scene.plan_file(file, changed.as_deref(), &mut repo_record.last_run, &mut change);
         if let FileOutcome::Run { .. } | FileOutcome::Invalid { .. } = &outcome {
             // Something new is judged for this commit, whatever was concluded before.

@@ -70,7 +70,9 @@ impl Scope {
         contexts.insert("inputs".to_owned(), Value::Object(inputs));
         contexts.insert("steps".to_owned(), json!({}));
         // An action is trusted with what it is given, not with everything.
-        contexts.shift_remove("secrets");
+        for name in ["secrets", "needs", "vars"] {
+            contexts.shift_remove(name);
+        }
         if let Some(Value::Object(github)) = contexts.get_mut("github") {
             github.insert("action_path".to_owned(), json!(path));
         }

@@ -240,7 +240,7 @@ async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: Ind
         StepAction::Run { script, shell, working_directory } => {
             super::script::run(job, scope, &call, script, shell.as_ref(), working_directory.as_ref()).await
         }
-        StepAction::Uses { uses, with } => match inputs(scope, &workspace, with) {
+        StepAction::Uses { uses, with, .. } => match inputs(scope, &workspace, with) {
             Ok(inputs) => actions::run(job, scope, &call, uses, &inputs).await,
             Err(e) => Ok(StepEnd::failure(e)),
         },

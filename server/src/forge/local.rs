@@ -83,20 +83,38 @@ pub(super) fn workflow_files(path: &str, sha: &Sha) -> Result<Vec<WorkflowFile>,
     let mut files = Vec::new();
     for entry in directory.iter() {
         let Ok(name) = entry.name() else { continue };
-        // A symbolic link is a blob too, but no regular file.
-        let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() != 0o120_000;
+        let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() != LINK;
         if !regular || !(name.ends_with(".yml") || name.ends_with(".yaml")) {
             continue;
         }
-        let blob = repo.find_blob(entry.id()).map_err(internal)?;
-        let text = match blob.size() <= MAX_WORKFLOW_BYTES {
-            true => String::from_utf8_lossy(blob.content()).into_owned(),
-            false => return Err(ForgeError::Unusable(format!("{name} is larger than {MAX_WORKFLOW_BYTES} bytes"))),
-        };
+        let text = text(&repo, entry.id(), name)?;
         files.push(WorkflowFile { path: format!("{WORKFLOW_DIRECTORY}/{name}"), text });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// The text of a regular file; none where there is none.
+pub(super) fn file(path: &str, sha: &Sha, name: &str) -> Result<Option<String>, ForgeError> {
+    let repo = open(path)?;
+    let tree = repo.find_commit(oid(sha)).and_then(|commit| commit.tree()).map_err(|error| gone(&error, sha))?;
+    match tree.get_path(Path::new(name)) {
+        Ok(entry) if entry.kind() == Some(ObjectType::Blob) && entry.filemode() != LINK => {
+            text(&repo, entry.id(), name).map(Some)
+        }
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// A symbolic link is a blob too, but no regular file.
+const LINK: i32 = 0o120_000;
+
+fn text(repo: &Repository, id: Oid, name: &str) -> Result<String, ForgeError> {
+    let blob = repo.find_blob(id).map_err(internal)?;
+    match blob.size() <= MAX_WORKFLOW_BYTES {
+        true => Ok(String::from_utf8_lossy(blob.content()).into_owned()),
+        false => Err(ForgeError::Unusable(format!("{name} is larger than {MAX_WORKFLOW_BYTES} bytes"))),
+    }
 }
 
 /// Paths that differ between two commits; of a commit without a base: all its paths.

@@ -136,6 +136,22 @@ impl GithubForge {
         Ok(files)
     }
 
+    /// The text of a file at a commit; none where there is none.
+    pub async fn file(
+        &self,
+        installation: u64,
+        repo: &RepoName,
+        sha: &Sha,
+        path: &str,
+    ) -> Result<Option<String>, GithubError> {
+        let client = self.installation(installation).await?;
+        match file_text(&client, repo, sha, path).await {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.is_status(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Files that differ between `head` and its merge base with `base`: all of a pull request's changes,
     /// or all of a fast-forward push's. A renamed file counts under both names.
     /// None where GitHub does not know or does not list them all: then every path filter matches.

@@ -260,8 +260,13 @@ async fn diagnostics(app: &App, run: &Run) -> Result<Vec<DiagnosticView>, ApiErr
     }
     let text = app.store.get::<Text>(&keys::text(&run.workflow)).await?.map(|text| text.record.text);
     let lines: Vec<&str> = text.as_deref().unwrap_or_default().lines().collect();
+    // It may be about a workflow that is called, or an action that is used, of which the text is not at hand.
+    let line = |diagnostic: &workflows::syntax::Diagnostic| match diagnostic.file == run.workflow_file {
+        true => lines.get(diagnostic.line.saturating_sub(1) as usize).map(|line| (*line).to_owned()),
+        false => None,
+    };
     let view = |diagnostic: &workflows::syntax::Diagnostic| DiagnosticView {
-        source_line: lines.get(diagnostic.line.saturating_sub(1) as usize).map(|line| (*line).to_owned()),
+        source_line: line(diagnostic),
         diagnostic: diagnostic.clone(),
     };
     Ok(run.problems.iter().map(view).collect())

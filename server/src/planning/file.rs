@@ -8,7 +8,7 @@ use workflows::{
     ids::{Digest, JobKey},
     plan::{self, Selection},
     run::{Conclusion, Group},
-    syntax::{Called, Diagnostic, Severity, Workflow, check_calls, gather_called},
+    syntax::{Actions, Called, Diagnostic, Severity, Workflow, check_actions, check_calls, gather_called},
 };
 
 use crate::{
@@ -37,6 +37,8 @@ pub(super) struct Scene<'a> {
     pub(super) delivery: &'a Delivery,
     /// All workflow files of the commit.
     pub(super) files: &'a [WorkflowFile],
+    /// Those of the repository, as the event's commit has them.
+    pub(super) actions: &'a Actions,
     /// Variables of the repository.
     pub(super) vars: &'a Map<String, Value>,
     pub(super) now: Timestamp,
@@ -53,10 +55,12 @@ impl Scene<'_> {
     ) -> FileOutcome {
         let text = digest(file.text.as_bytes());
         let parsed = self.app.workflows.parse(&file.path, &text, &file.text);
-        let called = parsed.valid().map(|workflow| self.called(workflow));
-        let (Some(workflow), Some(Ok(called))) = (parsed.valid(), &called) else {
+        let remarks = self.app.config.policy.applied_to(&parsed.diagnostics);
+        let valid = parsed.workflow.as_ref().filter(|_| !remarks.iter().any(Diagnostic::is_error));
+        let called = valid.map(|workflow| self.called(workflow));
+        let (Some(workflow), Some(Ok(called))) = (valid, &called) else {
             *last_run += 1;
-            let problems = called.and_then(Result::err).unwrap_or_else(|| parsed.diagnostics.to_vec());
+            let problems = called.and_then(Result::err).unwrap_or(remarks);
             let run = self.broken(file, &text, &parsed, problems, *last_run);
             change.unput(&keys::text(&text)).put(keys::text(&text), &Text { text: file.text.clone() });
             put_new(change, &run);
@@ -88,18 +92,26 @@ impl Scene<'_> {
         self.files.iter().find(|file| file.path == runs::file_of(uses))
     }
 
-    /// The workflows that one calls; what is wrong with the calls where they cannot be made.
+    /// The workflows that one calls; what is wrong with these, with the calls and with the actions used, if anything is.
     fn called(&self, workflow: &Workflow) -> Result<Called, Vec<Diagnostic>> {
         let mut broken = Vec::new();
         let called = gather_called(workflow, |path| {
             let file = self.file(path)?;
             let parsed = self.app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text);
-            broken.extend(parsed.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned());
+            broken.extend(parsed.diagnostics.iter().cloned());
             parsed.workflow
         });
-        let mut problems = check_calls(workflow, &|path| called.get(path).map(|called| &**called));
-        problems.retain(Diagnostic::is_error);
-        problems.extend(broken);
+        broken.extend(check_calls(workflow, &|path| called.get(path).map(|called| &**called)));
+        for workflow in called.values().map(|called| &**called).chain([workflow]) {
+            broken.extend(check_actions(&workflow.file, workflow.steps(), self.actions));
+        }
+        let mut problems: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.app.config.policy.applied_to(&broken) {
+            // Two workflows may use one action.
+            if diagnostic.is_error() && !problems.contains(&diagnostic) {
+                problems.push(diagnostic);
+            }
+        }
         if called.len() > MOST_CALLED {
             problems.push(too_many_called(workflow, called.len()));
         }

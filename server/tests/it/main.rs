@@ -4,6 +4,7 @@
 mod acceptance;
 mod jobs;
 mod pages;
+mod policy;
 mod repetition;
 mod self_check;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod baselines;
+mod check;
 mod doctor;
 mod github;
 mod github_app;

@@ -1,6 +1,7 @@
 //! A checked tree → the typed workflow. What [`super::check`] has complained about is passed over
 //! here, so that a file with one mistake still yields everything else.
 
+mod action;
 mod gate;
 mod job;
 mod step;
@@ -15,6 +16,8 @@ use super::{
     yaml::{Kind, Node, Scalar},
 };
 use crate::ids::JobId;
+
+pub(super) use action::{action, runs as action_runs};
 
 /// None where there is no mapping at all.
 pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<Workflow> {

@@ -226,7 +226,7 @@ impl Checker<'_, '_> {
             [] | [_] => {}
             several => {
                 let names: Vec<String> =
-                    several.iter().flat_map(|keys| keys.required).map(|name| format!("`{name}`")).collect();
+                    several.iter().filter_map(|keys| keys.required.first()).map(|name| format!("`{name}`")).collect();
                 self.error(node, "missing-key", format!("one of these is required here: {}", names.join(", ")));
             }
         }

@@ -1,7 +1,7 @@
 //! Text that strangers write must not become part of a script.
 
 use super::{
-    Severity,
+    Diagnostic, Severity,
     diagnostic::Sink,
     yaml::{Kind, Node},
 };
@@ -27,8 +27,14 @@ const UNTRUSTED: [&[&str]; 15] = [
     &["github", "event", "merge_group", "head_commit", "message"],
 ];
 
-/// The diagnostic's code; a server's policy may make it an error.
-pub const SCRIPT_INJECTION: &str = "script-injection";
+const SCRIPT_INJECTION: &str = "script-injection";
+
+/// Makes errors of the warnings about text of strangers in scripts.
+pub fn forbid_untrusted_text(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics.iter_mut().filter(|each| each.code == SCRIPT_INJECTION) {
+        diagnostic.severity = Severity::Error;
+    }
+}
 
 /// Warns of every expression in a script that pastes in what a stranger may have written.
 pub(super) fn warn(run: &Node, sink: &mut Sink<'_>) {

@@ -4,6 +4,7 @@
 //! `check` walks the tree along the `schema` (keys, kinds of values, names in expressions); `build`
 //! makes the typed workflow; `graph` looks at `needs`. Every stage goes on after a mistake.
 
+mod action;
 mod build;
 mod calls;
 mod check;
@@ -22,9 +23,12 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use action::{
+    ACTION_FILES, Action, ActionInput, Actions, COMPOSITE, action_folder, check_actions, local_actions, parse_action,
+};
 pub use calls::{Called, MAX_CALL_DEPTH, check_calls, gather_called};
 pub use diagnostic::{Diagnostic, Place, Severity};
-pub use injection::SCRIPT_INJECTION;
+pub use injection::forbid_untrusted_text;
 pub use render::{Paint, to_github, to_text};
 pub use workflow::*;
 pub use yaml::{MAX_BYTES, MAX_NODE_DEPTH, MAX_NODES};

@@ -2,7 +2,11 @@
 //!
 //! Plain data; [`super::check`] walks a tree along it. `on:` and `gate:` have readers of their own.
 
+mod action;
+
 use super::scope::Scope;
+
+pub(super) use action::{ACTION, RUNS};
 
 /// What may stand at a place.
 #[derive(Debug)]

@@ -57,6 +57,12 @@ impl Scope {
     pub(super) const STEP: Scope = Scope(Self::RUNNER.0 | HASH_FILES);
     pub(super) const STEP_IF: Scope = Scope(Self::RUNNER_NO_SECRETS.0 | STATUS | HASH_FILES);
 
+    /// Within a composite action: it sees what it is given, and no secret.
+    pub(super) const ACTION_OUTPUT: Scope = Scope(GITHUB | INPUTS | STRATEGY | MATRIX | STEPS | JOB | RUNNER | ENV);
+    pub(super) const ACTION_STEP: Scope = Scope(Self::ACTION_OUTPUT.0 | HASH_FILES);
+    pub(super) const ACTION_STEP_IF: Scope = Scope(Self::ACTION_STEP.0 | STATUS);
+    pub(super) const ACTION_DEFAULT: Scope = Scope(GITHUB | STRATEGY | MATRIX | JOB | RUNNER | HASH_FILES);
+
     pub(super) const fn and(self, other: Scope) -> Scope {
         Scope(self.0 | other.0)
     }

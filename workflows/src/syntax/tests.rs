@@ -53,7 +53,7 @@ gate:
     let eval = &workflow.jobs[1];
     assert_eq!((eval.runs_on.gpus, eval.runs_on.gpu_memory_bytes), (2, Some(40_000_000_000)));
     assert_eq!(eval.needs[0].at, Place { line: 21, column: 12 });
-    let StepAction::Uses { uses, with } = &eval.steps()[0].action else { panic!("not an action") };
+    let StepAction::Uses { uses, with, .. } = &eval.steps()[0].action else { panic!("not an action") };
     assert_eq!((uses, with["batch"].value.as_str()), (&ActionRef::Builtin(BuiltinAction::Eval), "8"));
     let gate = workflow.gate.unwrap();
     assert_eq!((gate.rules[0].line, gate.defaults.alpha), (28, 0.01));

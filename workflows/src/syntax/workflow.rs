@@ -40,6 +40,11 @@ impl Workflow {
     pub fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.file)
     }
+
+    /// The steps of all jobs.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.jobs.values().flat_map(Job::steps)
+    }
 }
 
 /// `on:`; an event that is absent does not start the workflow.
@@ -235,8 +240,18 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepAction {
-    Run { script: Template, shell: Option<Template>, working_directory: Option<Template> },
-    Uses { uses: ActionRef, with: IndexMap<String, Template> },
+    Run {
+        script: Template,
+        shell: Option<Template>,
+        working_directory: Option<Template>,
+    },
+    Uses {
+        uses: ActionRef,
+        /// Where `uses` names it.
+        #[serde(default)]
+        at: Place,
+        with: IndexMap<String, Template>,
+    },
 }
 
 /// What `uses:` names. GitHub's own actions of the same purpose are aliases of ours.

@@ -1,8 +1,8 @@
 //! `docs/workflow-language.md` is a test: each `yaml` block is read, and the block that follows says
 //! what comes of it.
 //!
-//! - `yaml PATH`: a file that later blocks may call.
-//! - `diagnostics`: `line:column severity code`, one a line, in order; notes are left out.
+//! - `yaml PATH`: a file that later blocks may call, or an action that they may use.
+//! - `diagnostics`: `line:column severity code`, one a line, in order; notes are left out. In an action, with its file.
 //! - `plan EVENT [CHANGED…]`: `key | name | labels`, one job a line, `skipped ID`, `later ID`, or `no: reason`.
 //! - `expressions` (without a `yaml` block): `expression → JSON` or `expression → error: message`.
 
@@ -14,7 +14,9 @@ use workflows::{
     expr::{Environment, evaluate},
     ids::Forge,
     plan,
-    syntax::{Called, Severity, Workflow, check_calls, parse},
+    syntax::{
+        Actions, Called, Diagnostic, Severity, Workflow, action_folder, check_actions, check_calls, parse, parse_action,
+    },
 };
 
 struct Block<'d> {
@@ -30,11 +32,17 @@ fn the_reference_is_true() {
     let blocks = blocks(&document);
     let mut source: Option<&Block<'_>> = None;
     let mut called = Called::new();
+    let mut actions = Actions::new();
     let mut checked = 0;
     let mut wrong = Vec::new();
     for block in &blocks {
         let (kind, rest) = block.info.split_once(' ').unwrap_or((block.info, ""));
         let found = match (kind, source) {
+            ("yaml", _) if rest.ends_with("/action.yml") => {
+                let folder = action_folder(rest.trim_end_matches("action.yml")).expect("a path in the repository");
+                actions.insert(folder, parse_action(rest.trim_start_matches("./"), &block.text));
+                continue;
+            }
             ("yaml", _) if !rest.is_empty() => {
                 called.insert(rest.to_owned(), Arc::new(valid(rest, &block.text)));
                 continue;
@@ -43,7 +51,7 @@ fn the_reference_is_true() {
                 source = Some(block);
                 continue;
             }
-            ("diagnostics", Some(source)) => diagnostics(&source.text),
+            ("diagnostics", Some(source)) => diagnostics(&source.text, &actions),
             ("plan", Some(source)) => planned(&source.text, &called, rest),
             ("expressions", _) => expressions(&block.text),
             _ => continue,
@@ -74,10 +82,17 @@ fn blocks(document: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-fn diagnostics(text: &str) -> String {
-    let (_, diagnostics) = parse("w.yml", text);
+fn diagnostics(text: &str, actions: &Actions) -> String {
+    let (workflow, mut diagnostics) = parse("w.yml", text);
+    if let Some(workflow) = workflow {
+        diagnostics.extend(check_actions(&workflow.file, workflow.steps(), actions));
+    }
     let shown = diagnostics.iter().filter(|each| each.severity != Severity::Note);
-    shown.map(|each| format!("{}:{} {} {}\n", each.line, each.column, each.severity.as_str(), each.code)).collect()
+    let line = |each: &Diagnostic| {
+        let file = if each.file == "w.yml" { String::new() } else { format!("{}:", each.file) };
+        format!("{file}{}:{} {} {}\n", each.line, each.column, each.severity.as_str(), each.code)
+    };
+    shown.map(line).collect()
 }
 
 fn valid(file: &str, text: &str) -> Workflow {

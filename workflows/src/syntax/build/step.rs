@@ -52,7 +52,8 @@ fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
         }
     } else {
         let with: IndexMap<_, _> = templates(node, "with");
-        StepAction::Uses { uses: action_ref(get(node, "uses")?, sink), with }
+        let uses = get(node, "uses")?;
+        StepAction::Uses { uses: action_ref(uses, sink), at: uses.at, with }
     };
     Some(Step {
         at: node.at,
