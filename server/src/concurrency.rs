@@ -1,20 +1,25 @@
-//! Concurrency groups: one run at a time, one more waits, and a newer one takes its place.
+//! Concurrency groups: runs and jobs ask for a place, and go on when they have it. Who gets it,
+//! [`Places`](workflows::run::Places) decides; here the records are read and written.
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
     expr::{Environment, interpolate, template_value},
+    ids::{JobKey, RepoName},
+    plan::JobConcurrency,
+    run::{Answer, Conclusion, JobEvent, Place, Seat},
     syntax::Workflow,
 };
 
 use crate::{
     app::App,
+    draft::{conclusion_keys, write_queue},
     reconcile::Nudge,
     runs,
     store::{
         Change, Stored, keys,
-        records::{Cancellation, ConcurrencyGroup, Run, RunState},
+        records::{Cancellation, ConcurrencyGroup, Job, JobRef, Member, Run, RunState},
     },
 };
 
@@ -37,75 +42,155 @@ fn environment(contexts: &IndexMap<String, Value>) -> Environment<'static> {
 
 /// Lets a pending run start if its group is free, else makes it the group's next; true where the run
 /// changed and is to be looked at again.
-pub async fn enter(app: &App, run: &Stored<Run>) -> anyhow::Result<bool> {
+pub async fn enter(app: &App, run: &Stored<Run>, since: Timestamp) -> anyhow::Result<bool> {
     let record = &run.record;
-    let now = app.clock.now();
     if let Some(cancel) = &record.cancel {
         return conclude_cancelled(app, run, cancel.reason.clone()).await;
     }
-    let Some(name) = &record.group else { return start(app, run, None).await };
-    let key = keys::group(&record.repo, name);
-    let stored = app.store.get::<ConcurrencyGroup>(&key).await?;
-    let mut group = stored.as_ref().map(|stored| stored.record.clone()).unwrap_or_default();
-    let holder = match group.running {
-        Some(number) if number != record.number => unfinished(app, record, number).await?,
-        Some(_) | None => None,
-    };
-    let Some(holder) = holder else {
-        group.running = Some(record.number);
-        if group.pending == Some(record.number) {
-            group.pending = None;
-        }
-        return start(app, run, Some((key, stored, group))).await;
-    };
-    let waits = match group.pending {
-        Some(number) if number != record.number => unfinished(app, record, number).await?,
-        Some(_) => return Ok(false),
-        None => None,
-    };
-    if let Some(waits) = waits {
-        if waits.record.number > record.number {
-            return conclude_cancelled(app, run, format!("run #{} of its group is newer", waits.record.number)).await;
-        }
-        cancel(app, &waits, format!("run #{} took its place in {name}", record.number), now).await?;
-    }
-    group.pending = Some(record.number);
+    let key = keys::run(&record.repo, record.number);
+    let started = Run { state: RunState::InProgress { started_at: app.clock.now() }, ..record.clone() };
     let mut change = Change::default();
-    change.same(&key, stored.as_ref()).put(key, &group);
-    if !app.store.commit(change).await? {
+    change.at(run).put(key, &started);
+    let Some(name) = &record.group else {
+        app.store.commit(change).await?;
         return Ok(true);
+    };
+    let member = Member { run: record.number, attempt: record.attempt, job: None };
+    let asks = Asks { repo: &record.repo, group: name, seat: Seat { member, asked: since } };
+    match asks.answer(app, cancels_in_progress(app, record).await?, change).await? {
+        None | Some(Answer::Given) => Ok(true),
+        Some(Answer::Waits { .. }) => Ok(false),
+        Some(Answer::Superseded { by }) => conclude_cancelled(app, run, by.took(name)).await,
     }
-    if cancels_in_progress(app, record).await? {
-        cancel(app, &holder, format!("run #{} of {name} is newer", record.number), now).await?;
-    }
-    Ok(false)
 }
 
-type GroupChange = (keys::Key, Option<Stored<ConcurrencyGroup>>, ConcurrencyGroup);
-
-async fn start(app: &App, run: &Stored<Run>, group: Option<GroupChange>) -> anyhow::Result<bool> {
-    let mut record = run.record.clone();
-    record.state = RunState::InProgress { started_at: app.clock.now() };
+/// Lets a job that asks be offered if its group is free, else makes it the group's next; true where the job
+/// changed and its run is to be looked at again.
+pub async fn enter_job(app: &App, job: &Stored<Job>) -> anyhow::Result<bool> {
+    let Job { id, life, planned, .. } = &job.record;
+    let (Some(asked), Some(JobConcurrency { group, cancel_in_progress })) = (life.asks(), &planned.concurrency) else {
+        return Ok(false);
+    };
+    let life = life.clone().apply(JobEvent::PlaceGiven, app.clock.now())?;
     let mut change = Change::default();
-    change.at(run).put(keys::run(&record.repo, record.number), &record);
-    if let Some((key, stored, group)) = group {
-        change.same(&key, stored.as_ref()).put(key, &group);
+    change.at(job).put(keys::job(id), &Job { life, ..job.record.clone() });
+    let asks = Asks { repo: &id.repo, group, seat: Seat { member: Member::of(id), asked } };
+    match asks.answer(app, *cancel_in_progress, change).await? {
+        None | Some(Answer::Given) => Ok(true),
+        Some(Answer::Waits { .. }) => Ok(false),
+        Some(Answer::Superseded { by }) => {
+            cancel_job(app, id, by.took(group)).await?;
+            Ok(true)
+        }
     }
-    app.store.commit(change).await?;
-    Ok(true)
+}
+
+/// One member that asks for a place.
+struct Asks<'a> {
+    repo: &'a RepoName,
+    group: &'a str,
+    seat: Seat<Member>,
+}
+
+impl Asks<'_> {
+    /// `admit` is committed with the place, where it is given; none where something changed meanwhile.
+    async fn answer(
+        &self,
+        app: &App,
+        cancel_in_progress: bool,
+        admit: Change,
+    ) -> anyhow::Result<Option<Answer<Member>>> {
+        let key = keys::group(self.repo, self.group);
+        let stored = app.store.get::<ConcurrencyGroup>(&key).await?;
+        let mut places = stored.as_ref().map(|stored| stored.record.places.clone()).unwrap_or_default();
+        for seat in [&mut places.running, &mut places.pending] {
+            if let Some(Seat { member, .. }) = seat.as_ref()
+                && !is_open(app, self.repo, member).await?
+            {
+                *seat = None;
+            }
+        }
+        let answer = places.ask(self.seat.clone(), cancel_in_progress);
+        let mut change = match &answer {
+            Answer::Given => admit,
+            Answer::Waits { .. } => Change::default(),
+            Answer::Superseded { .. } => return Ok(Some(answer)),
+        };
+        let group = ConcurrencyGroup { places };
+        if stored.as_ref().is_none_or(|stored| stored.record != group) || matches!(answer, Answer::Given) {
+            change.same(&key, stored.as_ref()).put(key, &group);
+            if !app.store.commit(change).await? {
+                return Ok(None);
+            }
+        }
+        if let Answer::Waits { cancel } = &answer {
+            for member in cancel {
+                self.end(app, member).await?;
+            }
+            // It has become the holder without knowing.
+            let before = stored.as_ref().and_then(|stored| stored.record.places.running.as_ref());
+            if let Some(holder) = group.places.running.as_ref().filter(|holder| Some(*holder) != before) {
+                app.nudges.nudge(Nudge::Run { repo: self.repo.clone(), number: holder.member.run });
+            }
+        }
+        Ok(Some(answer))
+    }
+
+    async fn end(&self, app: &App, member: &Member) -> anyhow::Result<()> {
+        let reason = self.seat.member.took(self.group);
+        match &member.job {
+            Some(key) => cancel_job(app, &member.job_ref(self.repo, key), reason).await,
+            None => match app.store.get::<Run>(&keys::run(self.repo, member.run)).await? {
+                Some(run) => cancel(app, &run, reason, app.clock.now()).await,
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+impl Member {
+    fn of(job: &JobRef) -> Self {
+        Self { run: job.run, attempt: job.attempt, job: Some(job.key.clone()) }
+    }
+
+    fn job_ref(&self, repo: &RepoName, key: &JobKey) -> JobRef {
+        JobRef { repo: repo.clone(), run: self.run, attempt: self.attempt, key: key.clone() }
+    }
+
+    /// Why an elder ends.
+    fn took(&self, group: &str) -> String {
+        match &self.job {
+            None => format!("run #{} is newer in the concurrency group {group}", self.run),
+            Some(key) => format!("{key} of run #{} is newer in the concurrency group {group}", self.run),
+        }
+    }
+}
+
+/// Whether a member has not ended yet. A run that is run again is another member.
+async fn is_open(app: &App, repo: &RepoName, member: &Member) -> anyhow::Result<bool> {
+    Ok(match &member.job {
+        None => {
+            let run = app.store.get::<Run>(&keys::run(repo, member.run)).await?;
+            run.is_some_and(|run| run.record.attempt == member.attempt && run.record.conclusion().is_none())
+        }
+        Some(key) => {
+            let job = app.store.get::<Job>(&keys::job(&member.job_ref(repo, key))).await?;
+            job.is_some_and(|job| job.record.life.conclusion().is_none())
+        }
+    })
 }
 
 /// A run that never started ends at once.
 async fn conclude_cancelled(app: &App, run: &Stored<Run>, reason: String) -> anyhow::Result<bool> {
     let now = app.clock.now();
     let mut record = run.record.clone();
-    let conclusion = workflows::run::Conclusion::Cancelled;
+    let conclusion = Conclusion::Cancelled;
     record.cancel.get_or_insert(Cancellation { at: now, reason });
     record.state = RunState::Completed { started_at: record.created_at, finished_at: now, conclusion };
     let mut change = Change::default();
     change.at(run).put(keys::run(&record.repo, record.number), &record);
     change.delete(&keys::open_run(&record.repo, record.number));
-    for key in crate::draft::conclusion_keys(&record, &record.branch, conclusion) {
+    for key in conclusion_keys(&record, &record.branch, conclusion) {
         change.mark(key);
     }
     if app.store.commit(change).await? {
@@ -113,11 +198,6 @@ async fn conclude_cancelled(app: &App, run: &Stored<Run>, reason: String) -> any
         app.nudges.nudge(Nudge::Commit { repo: record.repo.clone(), sha: record.head.clone() });
     }
     Ok(true)
-}
-
-async fn unfinished(app: &App, run: &Run, number: u64) -> anyhow::Result<Option<Stored<Run>>> {
-    let other = app.store.get::<Run>(&keys::run(&run.repo, number)).await?;
-    Ok(other.filter(|other| other.record.conclusion().is_none()))
 }
 
 async fn cancels_in_progress(app: &App, run: &Run) -> anyhow::Result<bool> {
@@ -136,7 +216,7 @@ pub async fn cancel(app: &App, run: &Stored<Run>, reason: String, now: Timestamp
     let mut run = Some(run.clone());
     while let Some(stored) = run {
         if stored.record.conclusion().is_some() || stored.record.cancel.is_some() {
-            break;
+            return Ok(());
         }
         let mut record = stored.record.clone();
         record.cancel = Some(Cancellation { at: now, reason: reason.clone() });
@@ -151,14 +231,51 @@ pub async fn cancel(app: &App, run: &Stored<Run>, reason: String, now: Timestamp
     Ok(())
 }
 
+/// Ends a job that no runner has, and asks one that runs to stop.
+async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<()> {
+    let key = keys::job(id);
+    while let Some(stored) = app.store.get::<Job>(&key).await? {
+        if stored.record.life.conclusion().is_some() || stored.record.life.cancel.is_some() {
+            return Ok(());
+        }
+        let queued = stored.record.life.queued_since();
+        let life = stored.record.life.clone().apply(JobEvent::CancelAsked(reason.clone()), app.clock.now())?;
+        let job = Job { life, ..stored.record.clone() };
+        let mut change = Change::default();
+        change.at(&stored).put(key.clone(), &job);
+        write_queue(&mut change, &job, queued);
+        if app.store.commit(change).await? {
+            leave_job(app, &job).await?;
+            break;
+        }
+    }
+    app.nudges.nudge(Nudge::Run { repo: id.repo.clone(), number: id.run });
+    Ok(())
+}
+
 /// Hands the group on when a run has ended.
 pub async fn leave(app: &App, run: &Run) -> anyhow::Result<()> {
-    let Some(name) = &run.group else { return Ok(()) };
-    let key = keys::group(&run.repo, name);
-    let Some(stored) = app.store.get::<ConcurrencyGroup>(&key).await? else { return Ok(()) };
-    // The next one takes the place itself: it sees that the holder has ended.
-    if let Some(next) = stored.record.pending {
-        app.nudges.nudge(Nudge::Run { repo: run.repo.clone(), number: next });
+    match &run.group {
+        Some(name) => wake_next(app, &run.repo, name).await,
+        None => Ok(()),
+    }
+}
+
+/// Hands the group on when a job has ended, and had the place.
+pub async fn leave_job(app: &App, job: &Job) -> anyhow::Result<()> {
+    match (&job.planned.concurrency, &job.life.place) {
+        (Some(concurrency), Place::Given) if job.life.conclusion().is_some() => {
+            wake_next(app, &job.id.repo, &concurrency.group).await
+        }
+        (Some(_) | None, Place::None | Place::Asked { .. } | Place::Given) => Ok(()),
+    }
+}
+
+/// The next one takes the place itself: it sees that the holder has ended. A hint; the sweep finds it too.
+async fn wake_next(app: &App, repo: &RepoName, name: &str) -> anyhow::Result<()> {
+    let group = app.store.get::<ConcurrencyGroup>(&keys::group(repo, name)).await?;
+    if let Some(next) = group.and_then(|group| group.record.places.pending) {
+        app.nudges.nudge(Nudge::Run { repo: repo.clone(), number: next.member.run });
     }
     Ok(())
 }

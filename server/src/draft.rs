@@ -6,7 +6,7 @@ use serde_json::Value;
 use workflows::{
     ids::JobKey,
     plan::PlannedJob,
-    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobState, JobView, Snapshot, advance},
+    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobView, Snapshot, advance},
 };
 
 use crate::{
@@ -34,16 +34,9 @@ pub struct DraftJob {
 
 impl DraftJob {
     pub fn read(stored: Stored<Job>) -> Self {
-        let queued_since = queued_since(&stored.record);
+        let queued_since = stored.record.life.queued_since();
         let read = Some(Stored { key: stored.key, record: (), rev: stored.rev });
         Self { job: stored.record, read, queued_since, changed: false }
-    }
-}
-
-fn queued_since(job: &Job) -> Option<Timestamp> {
-    match job.life.state {
-        JobState::Queued { since } => Some(since),
-        JobState::Waiting | JobState::Running { .. } | JobState::Completed { .. } => None,
     }
 }
 
@@ -114,6 +107,7 @@ impl Draft {
                 self.set_group(job, Group::Called { rows });
                 inside.into_iter().for_each(|group| self.set_group(group, Group::Waiting));
             }
+            Decision::AskPlace(key) => self.apply(&key, JobEvent::PlaceAsked, now),
             Decision::Offer(key) => self.apply(&key, JobEvent::Offered, now),
             Decision::Cancel { key, reason } => self.apply(&key, JobEvent::CancelAsked(reason), now),
             Decision::Conclude(conclusion) => {
@@ -145,6 +139,11 @@ impl Draft {
             }
             Err(illegal) => tracing::error!(%illegal, job = own.job.id.external_id(), "a decision that cannot be"),
         }
+    }
+
+    /// Whether a job waits for a place in its concurrency group.
+    pub fn asks_for_places(&self) -> bool {
+        self.jobs.iter().any(|own| own.job.life.asks().is_some())
     }
 
     /// Jobs that are to be written.
@@ -198,7 +197,7 @@ fn write_job(change: &mut Change, own: &DraftJob) {
 
 /// Moves a job into or out of the queue, as its state says. `was`: since when it has been there.
 pub fn write_queue(change: &mut Change, job: &Job, was: Option<Timestamp>) {
-    let is = queued_since(job);
+    let is = job.life.queued_since();
     if was == is {
         return;
     }

@@ -13,6 +13,7 @@ use workflows::{
 
 use crate::{
     app::App,
+    concurrency,
     draft::{Draft, DraftJob, KEYS_PER_JOB},
     intake,
     reconcile::Nudge,
@@ -35,8 +36,8 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
         let Some(stored) = app.store.get::<Run>(&keys::run(repo, number)).await? else { return Ok(()) };
         match stored.record.state {
             RunState::Completed { .. } => return Ok(()),
-            RunState::Pending { .. } => {
-                if !crate::concurrency::enter(app, &stored).await? {
+            RunState::Pending { since } => {
+                if !concurrency::enter(app, &stored, since).await? {
                     return Ok(());
                 }
                 continue;
@@ -48,7 +49,10 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
         let contexts = contexts(app, &draft.run, &workflows.own).await?;
         draft.advance(&workflows, &contexts, app.clock.now());
         if draft.changed_jobs() == 0 && !draft.run_changed {
-            return Ok(());
+            match draft.asks_for_places() && places_asked(app, &draft.run).await? {
+                true => continue,
+                false => return Ok(()),
+            }
         }
         if write(app, &stored, &draft).await? {
             if draft.run.conclusion().is_some() {
@@ -57,6 +61,15 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
             show(app, &draft.run);
         }
     }
+}
+
+/// Asks for a place for every job that waits for one; true where something changed by it.
+async fn places_asked(app: &App, run: &Run) -> anyhow::Result<bool> {
+    let mut changed = false;
+    for job in jobs(app, run).await? {
+        changed |= concurrency::enter_job(app, &job).await?;
+    }
+    Ok(changed)
 }
 
 /// Writes a draft, in as many commits as it takes; false where there is more to do or something
@@ -71,7 +84,7 @@ async fn write(app: &App, read: &Stored<Run>, draft: &Draft) -> anyhow::Result<b
 
 async fn concluded(app: &App, run: &Run) -> anyhow::Result<()> {
     tracing::info!(repo = %run.repo, run = run.number, conclusion = ?run.conclusion(), "run concluded");
-    crate::concurrency::leave(app, run).await?;
+    concurrency::leave(app, run).await?;
     app.nudges.nudge(Nudge::Commit { repo: run.repo.clone(), sha: run.head.clone() });
     Ok(())
 }

@@ -127,6 +127,7 @@ pub(super) async fn execute(
             | Decision::Invalid { .. }
             | Decision::Expand { .. }
             | Decision::Call { .. }
+            | Decision::AskPlace(_)
             | Decision::Cancel { .. }
             | Decision::Conclude(_) => None,
         };
@@ -163,6 +164,11 @@ pub(super) async fn execute(
             Decision::Cancel { key, reason } => {
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
                 row.life = row.life.clone().apply(JobEvent::CancelAsked(reason), now)?;
+            }
+            Decision::AskPlace(key) => {
+                // Here one job runs at a time.
+                let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
+                row.life = row.life.clone().apply(JobEvent::PlaceAsked, now)?.apply(JobEvent::PlaceGiven, now)?;
             }
             Decision::Offer(key) => {
                 let index = rows.iter().position(|row| row.planned.key == key).context("no such job")?;

@@ -79,6 +79,9 @@ fn check_name(run: &Run, job: &str) -> String {
 
 fn of_job(app: &App, run: &Run, job: &Job) -> CheckRun {
     let (state, word) = match &job.life.state {
+        JobState::Waiting if job.life.asks().is_some() => {
+            (CheckState::Queued, "Waits for its concurrency group".to_owned())
+        }
         JobState::Waiting | JobState::Queued { .. } => (CheckState::Queued, "Waits for a runner".to_owned()),
         JobState::Running { started_at, runner } => {
             (CheckState::InProgress { started_at: *started_at }, format!("Runs on {runner}"))

@@ -5,6 +5,7 @@ use workflows::{
 
 use crate::{
     app::App,
+    concurrency,
     draft::write_queue,
     reconcile::Nudge,
     store::{
@@ -36,6 +37,7 @@ async fn expire_one(app: &App, lease: &Stored<Lease>) -> anyhow::Result<()> {
     let key = keys::job(job);
     let mut change = Change::default();
     change.at(lease).delete_stored(lease);
+    let mut ended = None;
     if let Some(stored) = app.store.get::<Job>(&key).await? {
         let mut record = stored.record.clone();
         record.life = record.life.apply(JobEvent::LeaseExpired, app.clock.now())?;
@@ -45,8 +47,12 @@ async fn expire_one(app: &App, lease: &Stored<Lease>) -> anyhow::Result<()> {
         }
         write_queue(&mut change, &record, None);
         change.at(&stored).put(key, &record);
+        ended = Some(record);
     }
     if app.store.commit(change).await? {
+        if let Some(job) = &ended {
+            concurrency::leave_job(app, job).await?;
+        }
         app.nudges.nudge(Nudge::Run { repo: job.repo.clone(), number: job.run });
     }
     Ok(())

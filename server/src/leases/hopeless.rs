@@ -5,6 +5,7 @@ use workflows::{
 
 use crate::{
     app::App,
+    concurrency,
     forge::ForgeError,
     reconcile::Nudge,
     store::{
@@ -40,8 +41,10 @@ pub(super) async fn unless_temporary(
     tracing::warn!(job = id.external_id(), reason, "a job cannot run");
     let mut change = Change::default();
     change.at(queued).delete_stored(queued);
-    change.at(job).put(keys::job(id), &Job { life, result: Some(Box::new(result)), ..job.record.clone() });
+    let ended = Job { life, result: Some(Box::new(result)), ..job.record.clone() };
+    change.at(job).put(keys::job(id), &ended);
     if app.store.commit(change).await? {
+        concurrency::leave_job(app, &ended).await?;
         app.nudges.nudge(Nudge::Run { repo: id.repo.clone(), number: id.run });
     }
     Ok(())

@@ -7,6 +7,7 @@ use workflows::{
 use super::LeaseError;
 use crate::{
     app::App,
+    concurrency,
     draft::write_queue,
     reconcile::Nudge,
     store::{
@@ -84,6 +85,7 @@ pub async fn report(app: &App, id: &str, token: u64, report: &Report) -> Result<
         }
         if let Some(finished) = &report.finished {
             if let Finished::Concluded(result) = finished {
+                concurrency::leave_job(app, &record).await?;
                 put_metrics(app, &record, result, now).await?;
             }
             app.nudges.nudge(Nudge::Run { repo: record.id.repo.clone(), number: record.id.run });

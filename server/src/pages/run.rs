@@ -179,11 +179,6 @@ async fn job_view(app: &App, job: &Job) -> Result<JobView, ApiError> {
     };
     let samples = app.store.scan::<Samples>(&keys::telemetry_of(&job.id), Direction::Forward, MOST_SAMPLES).await?;
     let result = job.result.as_deref();
-    let waits = match &job.life.state {
-        JobState::Queued { .. } => Some(format!("waits for a runner with {}", job.planned.runs_on.join(", "))),
-        JobState::Waiting => Some("waits for a place under max-parallel".to_owned()),
-        JobState::Running { .. } | JobState::Completed { .. } => None,
-    };
     Ok(JobView {
         key: job.id.key.clone(),
         name: job.planned.name.clone(),
@@ -191,7 +186,7 @@ async fn job_view(app: &App, job: &Job) -> Result<JobView, ApiError> {
         started_at,
         finished_at,
         steps: job.steps.clone(),
-        summary: result.and_then(|result| result.summary.clone()).or(waits).or(job.life.cancel.clone()),
+        summary: job.summary(),
         runner: job.runner.as_deref().cloned(),
         gpus: job.gpus.clone(),
         isolation: result.map(|result| result.isolation),

@@ -13,7 +13,7 @@ pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
 pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait};
 pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
-pub use repo::{ConcurrencyGroup, Repo, Runner};
+pub use repo::{ConcurrencyGroup, Member, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
 pub use self_check::SelfChecked;
 pub use setting::{Secret, Variable};

@@ -3,11 +3,11 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use workflows::{
-    protocol::{Finished, Heartbeat, HeartbeatReply, Refusal},
+    protocol::{Claim, Finished, Heartbeat, HeartbeatReply, Refusal},
     run::Conclusion,
 };
 
-use crate::world::{ONE_JOB, World, result, until};
+use crate::world::{ONE_JOB, Runner, World, result, until};
 
 #[tokio::test]
 async fn a_lost_runners_job_goes_to_another_and_its_own_words_are_refused() {
@@ -256,4 +256,116 @@ async fn a_call_that_cannot_be_made_is_said_where_it_stands() {
     assert_eq!(run["conclusion"], "failure");
     assert_eq!(run["problems"][0]["message"], "there is no workflow `./.assay/workflows/nowhere.yml`", "{run:#}");
     assert_eq!(run["problems"][0]["line"], 4);
+}
+
+/// A workflow of two jobs in the groups that are named.
+fn grouped(first: &str, second: &str) -> String {
+    let job = |id: &str, concurrency: &str| {
+        format!("  {id}:\n    runs-on: linux\n    concurrency: {concurrency}\n    steps: [{{ run: x }}]\n")
+    };
+    format!("on: push\njobs:\n{}{}", job("train", first), job("test", second))
+}
+
+/// `test` and `train` of a run.
+async fn both(runner: &Runner) -> [Claim; 2] {
+    let mut claims = [runner.claim().await, runner.claim().await];
+    claims.sort_by_key(|claim| claim.job.key.to_string());
+    assert_eq!([claims[0].job.key.as_str(), claims[1].job.key.as_str()], ["test", "train"]);
+    claims
+}
+
+#[tokio::test]
+async fn jobs_of_one_concurrency_group_run_one_at_a_time_across_runs() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let text = grouped("GPU-${{ github.ref_name }}", "{ group: 'free-${{ github.run_id }}' }");
+    let mut before = world.push_main(&text).await;
+    let [test, first] = both(&runner).await;
+    runner.finish(&test, result(Conclusion::Success)).await;
+    for (number, content) in [(2, "two"), (3, "three")] {
+        let text = text.replace("GPU", "gpu");
+        let files = [("README.md", content), (".assay/workflows/ci.yml", text.as_str())];
+        let sha = world.git.commit("main", &files);
+        world.push("main", Some(&before), &sha).await;
+        world.run_exists(number).await;
+        // Its other job is in a group of its own.
+        assert_eq!(runner.run_one(Conclusion::Success).await.job.key.as_str(), "test");
+        before = sha;
+    }
+    // The newer one that waits has taken the place of the older, which has nothing else to do.
+    let second = world.run_concluded(2).await;
+    assert_eq!(second["conclusion"], "cancelled", "{second:#}");
+    let train = |run: &Value| {
+        let jobs = run["jobs"].as_array().unwrap();
+        jobs.iter().find(|job| job["key"] == "train").unwrap()["summary"].clone()
+    };
+    assert_eq!(train(&second), "train of run #3 is newer in the concurrency group gpu-main");
+    assert_eq!(runner.try_claim(0).await, None);
+    let third = world.get("runs/3").await;
+    assert_eq!(train(&third), "waits for its place in the concurrency group gpu-main");
+    runner.finish(&first, result(Conclusion::Success)).await;
+    let next = runner.run_one(Conclusion::Success).await;
+    assert_eq!((next.job.run_number, next.job.key.as_str()), (3, "train"));
+    assert_eq!(world.run_concluded(3).await["conclusion"], "success");
+
+    // A run that is run again asks anew: its jobs are the newest.
+    let sha = world.git.commit("main", &[("README.md", "four")]);
+    world.push("main", Some(&before), &sha).await;
+    let [_, fourth] = both(&runner).await;
+    for again in [2, 1] {
+        assert_eq!(world.post(&format!("runs/{again}/rerun")).await, StatusCode::ACCEPTED);
+        assert_eq!(runner.run_one(Conclusion::Success).await.job.key.as_str(), "test");
+    }
+    assert_eq!(world.run_concluded(2).await["conclusion"], "cancelled");
+    runner.finish(&fourth, result(Conclusion::Success)).await;
+    let next = runner.run_one(Conclusion::Success).await;
+    assert_eq!((next.job.run_number, next.job.attempt, next.job.key.as_str()), (1, 2, "train"));
+}
+
+#[tokio::test]
+async fn a_newer_job_cancels_the_one_in_progress_where_its_workflow_says_so() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let text = grouped("{ group: gpu, cancel-in-progress: \"${{ github.ref_name == 'main' }}\" }", "free");
+    let before = world.push_main(&text).await;
+    let [test, train] = both(&runner).await;
+    let sha = world.git.commit("main", &[("README.md", "two")]);
+    world.push("main", Some(&before), &sha).await;
+    let beat = async |claim| {
+        let beat = runner.post(claim, "heartbeat").json(&Heartbeat { telemetry: vec![] });
+        beat.send().await.unwrap().json::<HeartbeatReply>().await.unwrap().cancel
+    };
+    let reason = until("the job is asked to stop", async || beat(&train).await.ok_or("no wish")).await;
+    assert_eq!(reason, "train of run #2 is newer in the concurrency group gpu");
+    assert_eq!(beat(&test).await, None);
+    assert_eq!(runner.try_claim(0).await, None);
+    runner.finish(&train, result(Conclusion::Cancelled)).await;
+    let next = runner.run_one(Conclusion::Success).await;
+    assert_eq!((next.job.run_number, next.job.key.as_str()), (2, "train"));
+}
+
+#[tokio::test]
+async fn a_run_that_is_run_again_is_the_newest_of_its_concurrency_group() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let workflow = format!("concurrency: one\n{ONE_JOB}");
+    let mut before = world.push_main(&workflow).await;
+    runner.run_one(Conclusion::Failure).await;
+    world.run_concluded(1).await;
+    let mut running = None;
+    for (number, text) in [(2, "two"), (3, "three")] {
+        let sha = world.git.commit("main", &[("README.md", text)]);
+        world.push("main", Some(&before), &sha).await;
+        world.run_exists(number).await;
+        before = sha;
+        if number == 2 {
+            running = Some(runner.claim().await);
+        }
+    }
+    assert_eq!(world.post("runs/1/rerun").await, StatusCode::ACCEPTED);
+    assert_eq!(world.run_concluded(3).await["conclusion"], "cancelled");
+    runner.finish(&running.unwrap(), result(Conclusion::Success)).await;
+    let next = runner.run_one(Conclusion::Success).await;
+    assert_eq!((next.job.run_number, next.job.attempt), (1, 2));
+    assert_eq!(world.run_concluded(1).await["conclusion"], "success");
 }

@@ -1,7 +1,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Expansion, NeedResult, PlannedCall, PlannedJob, needs_context};
+use super::{Expansion, JobConcurrency, NeedResult, PlannedCall, PlannedJob, needs_context};
 use crate::{
     expr::{self, Datum, Environment, Status},
     ids::{JobId, JobKey},
@@ -137,8 +137,17 @@ impl Expander<'_> {
             gpu_memory_bytes: self.job.runs_on.gpu_memory_bytes,
             gpu_name: self.job.runs_on.gpu_name.clone(),
             timeout_minutes,
+            concurrency: self.concurrency(environment)?,
             continue_on_error: self.boolean(self.job.continue_on_error.as_ref(), false, environment)?,
         })
+    }
+
+    /// An empty name is no group.
+    fn concurrency(&self, environment: &Environment<'_>) -> Result<Option<JobConcurrency>, Box<Diagnostic>> {
+        let Some(written) = &self.job.concurrency else { return Ok(None) };
+        let group = self.text(&written.group, environment)?;
+        let cancel_in_progress = self.boolean(written.cancel_in_progress.as_ref(), false, environment)?;
+        Ok(Some(JobConcurrency { group, cancel_in_progress }).filter(|concurrency| !concurrency.group.is_empty()))
     }
 
     fn strategy<'a>(&'a self, field: fn(&'a crate::syntax::Strategy) -> &'a Option<Template>) -> Option<&'a Template> {

@@ -52,8 +52,19 @@ pub struct PlannedJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_name: Option<String>,
     pub timeout_minutes: f64,
+    /// The concurrency group that it asks for a place before it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<JobConcurrency>,
     #[serde(default)]
     pub continue_on_error: bool,
+}
+
+/// `jobs.<id>.concurrency`, evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobConcurrency {
+    /// Not empty; names do not differ by case.
+    pub group: String,
+    pub cancel_in_progress: bool,
 }
 
 /// What becomes of one `jobs.<id>` when all its needs have ended.

@@ -128,6 +128,26 @@ jobs:
 }
 
 #[test]
+fn every_row_has_a_concurrency_group_of_its_own() {
+    let text = "on: push
+jobs:
+  a:
+    runs-on: x
+    strategy: {matrix: {os: [one, two]}}
+    concurrency: {group: '${{ github.ref }}-${{ matrix.os }}', cancel-in-progress: \"${{ matrix.os == 'two' }}\"}
+  b: {runs-on: x, concurrency: \"${{ '' }}\"}
+  c: {runs-on: x, concurrency: '${{ fromJSON(github.ref) }}'}
+";
+    let Expansion::Jobs(jobs) = expand_in(text, "a", &[], false) else { panic!("not expanded") };
+    let groups: Vec<_> = jobs.iter().map(|job| job.concurrency.clone().unwrap()).collect();
+    let group = |group: &str, cancel_in_progress| JobConcurrency { group: group.to_owned(), cancel_in_progress };
+    assert_eq!(groups, [group("r-one", false), group("r-two", true)]);
+    let Expansion::Jobs(jobs) = expand_in(text, "b", &[], false) else { panic!("not expanded") };
+    assert_eq!(jobs[0].concurrency, None);
+    assert!(names(expand_in(text, "c", &[], false))[0].starts_with("8:32 job `c`"));
+}
+
+#[test]
 fn skips_propagate_unless_the_condition_asks() {
     let text =
         |condition: &str| format!("on: push\njobs: {{a: {{runs-on: x}}, b: {{runs-on: x, needs: a{condition}}}}}");

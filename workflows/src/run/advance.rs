@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Conclusion, JobLife, JobState,
+    Conclusion, JobLife, JobState, Place as GroupPlace,
     scope::{Scope, Scopes},
 };
 use crate::{
@@ -89,6 +89,8 @@ pub enum Decision {
         rows: u32,
         inside: Vec<JobKey>,
     },
+    /// It wants a place in its concurrency group.
+    AskPlace(JobKey),
     Offer(JobKey),
     Cancel {
         key: JobKey,
@@ -210,7 +212,7 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// Offers rows as far as `max-parallel` lets, and stops what `fail-fast` or a cancellation ends.
+    /// Offers rows as far as `max-parallel` and their concurrency groups let, and stops what `fail-fast` or a cancellation ends.
     fn tend(&self, job: &JobKey, decisions: &mut Vec<Decision>) {
         let failed = self.failed_row(job).map(|name| format!("fail-fast: {name} failed"));
         let stopped = self.of(job).and_then(|scope| scope.stopped.clone()).or(failed);
@@ -229,9 +231,17 @@ impl<'a> Scopes<'a> {
                 (JobState::Waiting | JobState::Queued { .. }, Some(reason)) => {
                     decisions.push(Decision::Cancel { key, reason });
                 }
+                // It has its room already, while it waits for its place.
+                (JobState::Waiting, None) if view.life.place == GroupPlace::Given => {
+                    decisions.push(Decision::Offer(key));
+                }
+                (JobState::Waiting, None) if view.life.asks().is_some() => {}
                 (JobState::Waiting, None) if room > 0 => {
                     room -= 1;
-                    decisions.push(Decision::Offer(key));
+                    decisions.push(match view.planned.concurrency {
+                        Some(_) => Decision::AskPlace(key),
+                        None => Decision::Offer(key),
+                    });
                 }
                 (JobState::Waiting | JobState::Queued { .. }, None) | (JobState::Running { .. }, _) => {}
             }
@@ -244,7 +254,8 @@ impl<'a> Scopes<'a> {
         let limit = limit.and_then(Value::as_f64).filter(|limit| *limit >= 1.0).map_or(u64::MAX, |limit| limit as u64);
         let active = self.rows(job).iter().filter(|view| match view.life.state {
             JobState::Queued { .. } | JobState::Running { .. } => true,
-            JobState::Waiting | JobState::Completed { .. } => false,
+            JobState::Waiting => view.life.place != GroupPlace::None,
+            JobState::Completed { .. } => false,
         });
         limit.saturating_sub(active.count() as u64)
     }

@@ -10,7 +10,7 @@ pub const MAX_LOST_RUNNERS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum JobState {
-    /// `max-parallel` has no room for it yet.
+    /// `max-parallel` or its concurrency group has no room for it yet.
     Waiting,
     /// Any runner that fits may take it.
     Queued { since: Timestamp },
@@ -20,9 +20,25 @@ pub enum JobState {
     Completed { started_at: Option<Timestamp>, finished_at: Timestamp, conclusion: Conclusion },
 }
 
+/// A job's place in its concurrency group, which it keeps until it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "place", rename_all = "snake_case")]
+pub enum Place {
+    /// It has not asked; or it is in no group.
+    #[default]
+    None,
+    Asked {
+        since: Timestamp,
+    },
+    Given,
+}
+
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
+    /// It wants a place in its concurrency group.
+    PlaceAsked,
+    PlaceGiven,
     Offered,
     Claimed {
         runner: String,
@@ -52,6 +68,8 @@ pub struct JobLife {
     /// It was planned after the run was cancelled (`if: always()`), so that cancellation is not for it.
     #[serde(default)]
     pub after_cancel: bool,
+    #[serde(default)]
+    pub place: Place,
 }
 
 /// An event that cannot happen in this state: late, repeated, or a mistake of ours.
@@ -64,7 +82,7 @@ pub struct Illegal {
 
 impl JobLife {
     pub fn new(after_cancel: bool) -> Self {
-        Self { state: JobState::Waiting, token: 0, lost: 0, cancel: None, after_cancel }
+        Self { state: JobState::Waiting, token: 0, lost: 0, cancel: None, after_cancel, place: Place::None }
     }
 
     pub fn conclusion(&self) -> Option<Conclusion> {
@@ -74,10 +92,34 @@ impl JobLife {
         }
     }
 
+    /// Since when any runner that fits may take it.
+    pub fn queued_since(&self) -> Option<Timestamp> {
+        match self.state {
+            JobState::Queued { since } => Some(since),
+            JobState::Waiting | JobState::Running { .. } | JobState::Completed { .. } => None,
+        }
+    }
+
+    /// Since when it asks for a place in its concurrency group; none where it does not.
+    pub fn asks(&self) -> Option<Timestamp> {
+        match (&self.state, self.place) {
+            (JobState::Waiting, Place::Asked { since }) => Some(since),
+            (_, Place::None | Place::Asked { .. } | Place::Given) => None,
+        }
+    }
+
     /// The state after an event.
     pub fn apply(mut self, event: JobEvent, now: Timestamp) -> Result<Self, Illegal> {
         let completed = |started_at, conclusion| JobState::Completed { started_at, finished_at: now, conclusion };
         self.state = match (self.state, event) {
+            (state @ JobState::Waiting, JobEvent::PlaceAsked) => {
+                self.place = Place::Asked { since: now };
+                state
+            }
+            (state @ JobState::Waiting, JobEvent::PlaceGiven) => {
+                self.place = Place::Given;
+                state
+            }
             (JobState::Waiting, JobEvent::Offered) => JobState::Queued { since: now },
             (JobState::Queued { .. }, JobEvent::Claimed { runner }) => {
                 self.token += 1;
@@ -151,6 +193,8 @@ mod tests {
     fn nothing_happens_to_a_job_that_has_ended() {
         let ended = running().apply(JobEvent::Concluded(Conclusion::Success), at(3)).unwrap();
         for event in [
+            JobEvent::PlaceAsked,
+            JobEvent::PlaceGiven,
             JobEvent::Offered,
             JobEvent::Claimed { runner: "x".into() },
             JobEvent::GivenBack,

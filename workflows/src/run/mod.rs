@@ -9,11 +9,13 @@
 mod advance;
 mod conclusion;
 mod job;
+mod places;
 mod results;
 mod roll_up;
 mod scope;
 
 pub use advance::{Decision, Group, JobContext, JobView, MAX_GROUPS, Snapshot, advance, job_context};
 pub use conclusion::Conclusion;
-pub use job::{Illegal, JobEvent, JobLife, JobState, MAX_LOST_RUNNERS};
+pub use job::{Illegal, JobEvent, JobLife, JobState, MAX_LOST_RUNNERS, Place};
+pub use places::{Answer, Places, Seat};
 pub use roll_up::{merge_outputs, roll_up};

@@ -75,7 +75,7 @@ struct JobView<'a> {
     name: &'a str,
     #[serde(flatten)]
     state: &'a JobState,
-    summary: Option<&'a str>,
+    summary: Option<String>,
     steps: &'a [StepReport],
     evaluations: &'a [Evaluation],
 }
@@ -142,7 +142,7 @@ fn job_view(job: &Job) -> JobView<'_> {
         key: &job.id.key,
         name: &job.planned.name,
         state: &job.life.state,
-        summary: result.and_then(|result| result.summary.as_deref()),
+        summary: job.summary(),
         steps: &job.steps,
         evaluations: result.map_or(&[], |result| &result.evaluations),
     }

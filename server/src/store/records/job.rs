@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use workflows::{
     ids::{Digest, JobKey, RepoName, Sha},
-    plan::PlannedJob,
+    plan::{JobConcurrency, PlannedJob},
     protocol::{JobResult, RunnerFacts, StepReport, TelemetrySample},
-    run::JobLife,
+    run::{JobLife, JobState},
 };
 
 /// Which job of which run.
@@ -40,6 +40,24 @@ pub struct Job {
     pub gpus: Vec<u32>,
     #[serde(default)]
     pub result: Option<Box<JobResult>>,
+}
+
+impl Job {
+    /// A sentence: what the job says of itself, what it waits for, or why it was ended.
+    pub fn summary(&self) -> Option<String> {
+        let own = self.result.as_deref().and_then(|result| result.summary.clone());
+        let waits = match (&self.life.state, &self.planned.concurrency) {
+            (JobState::Queued { .. }, _) => {
+                Some(format!("waits for a runner with {}", self.planned.runs_on.join(", ")))
+            }
+            (JobState::Waiting, Some(JobConcurrency { group, .. })) if self.life.asks().is_some() => {
+                Some(format!("waits for its place in the concurrency group {group}"))
+            }
+            (JobState::Waiting, _) => Some("waits for a place under max-parallel".to_owned()),
+            (JobState::Running { .. } | JobState::Completed { .. }, _) => None,
+        };
+        own.or(waits).or_else(|| self.life.cancel.clone())
+    }
 }
 
 /// A job that any fitting runner may take: what decides whether it fits.

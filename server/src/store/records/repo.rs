@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use workflows::{
-    ids::{Forge, RepoName},
+    ids::{Forge, JobKey, RepoName},
     protocol::RunnerFacts,
+    run::Places,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,9 +27,19 @@ pub struct Runner {
     pub seen_at: Timestamp,
 }
 
-/// Who may go on in a concurrency group: one run at a time, one more waits.
+/// Who may go on in a concurrency group: one at a time, one more waits.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConcurrencyGroup {
-    pub running: Option<u64>,
-    pub pending: Option<u64>,
+    /// Empty where a version wrote it that knew runs alone.
+    #[serde(default)]
+    pub places: Places<Member>,
+}
+
+/// A run, or one job of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub run: u64,
+    pub attempt: u32,
+    /// None: the whole run.
+    pub job: Option<JobKey>,
 }

@@ -63,6 +63,7 @@ fn row(job: &str, row: Option<usize>, strategy: Value) -> PlannedJob {
         gpu_memory_bytes: None,
         gpu_name: None,
         timeout_minutes: 1.0,
+        concurrency: None,
         continue_on_error: false,
     }
 }
@@ -120,6 +121,28 @@ fn max_parallel_bounds_what_is_under_way() {
     assert_eq!(world.advance(), []);
     world.apply(0, JobEvent::Concluded(Conclusion::Success));
     assert_eq!(world.advance(), [Decision::Offer(world_key(2))]);
+}
+
+#[test]
+fn a_job_of_a_group_asks_for_its_place_before_it_is_offered() {
+    let mut rows = three(serde_json::json!({"max-parallel": 2}));
+    let concurrency = crate::plan::JobConcurrency { group: "gpu".to_owned(), cancel_in_progress: false };
+    rows.iter_mut().for_each(|row| row.concurrency = Some(concurrency.clone()));
+    let mut world = World::expanded(rows);
+    assert_eq!(world.advance(), [Decision::AskPlace(world_key(0)), Decision::AskPlace(world_key(1))]);
+    world.apply(0, JobEvent::PlaceAsked);
+    world.apply(1, JobEvent::PlaceAsked);
+    // Those that ask have their room under `max-parallel`.
+    assert_eq!(world.advance(), []);
+    world.apply(0, JobEvent::PlaceGiven);
+    assert_eq!(world.advance(), [Decision::Offer(world_key(0))]);
+    world.claim(0);
+    assert_eq!(world.advance(), []);
+    world.apply(0, JobEvent::Concluded(Conclusion::Success));
+    assert_eq!(world.advance(), [Decision::AskPlace(world_key(2))]);
+    world.cancel = Some("by hand".into());
+    let stop = |index| Decision::Cancel { key: world_key(index), reason: "by hand".into() };
+    assert_eq!(world.advance(), [stop(1), stop(2)]);
 }
 
 fn world_key(index: usize) -> JobKey {

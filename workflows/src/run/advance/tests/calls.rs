@@ -65,6 +65,11 @@ impl Play {
                     self.groups.insert(job, Group::Called { rows });
                     self.groups.extend(inside.into_iter().map(|group| (group, Group::Waiting)));
                 }
+                Decision::AskPlace(key) => {
+                    let job = self.jobs.iter_mut().find(|job| job.0.key == key).unwrap();
+                    let asked = job.1.clone().apply(JobEvent::PlaceAsked, now()).unwrap();
+                    job.1 = asked.apply(JobEvent::PlaceGiven, now()).unwrap();
+                }
                 Decision::Offer(key) => {
                     let job = self.jobs.iter_mut().find(|job| job.0.key == key).unwrap();
                     self.told.push(job.0.name.clone());
