@@ -15,7 +15,7 @@ use crate::exit::Exit;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The expression, with or without `${{ }}`.
-    #[arg(required_unless_present = "stdin")]
+    #[arg(required_unless_present = "stdin", allow_hyphen_values = true)]
     expression: Option<String>,
     /// A JSON file with an object of contexts: `{"github": {…}}`.
     #[arg(long)]

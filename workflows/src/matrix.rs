@@ -43,23 +43,30 @@ pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
         }
     }
     let mut rows = product(&vectors)?;
+    let originals = |name: &String| vectors.iter().any(|(each, _)| each.eq_ignore_ascii_case(name));
     for excluded in exclude {
         let excluded = mapping(excluded, "exclude")?;
-        rows.retain(|row| !excluded.iter().all(|(name, value)| row.get(name).is_some_and(|own| matches(own, value))));
+        if excluded.is_empty() {
+            return Err(InvalidMatrix("a member of `exclude` names no key".to_owned()));
+        }
+        if let Some(name) = excluded.keys().find(|name| !originals(name)) {
+            return Err(InvalidMatrix(no_such_vector(name)));
+        }
+        rows.retain(|row| !excluded.iter().all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value))));
     }
-    let originals = rows.len();
-    let names: Vec<&String> = vectors.iter().map(|(name, _)| *name).collect();
+    let product = rows.len();
     for included in include {
         let included = mapping(included, "include")?;
         let mut added = false;
-        for row in &mut rows[..originals] {
+        for row in &mut rows[..product] {
             let fits = included
                 .iter()
-                .filter(|(name, _)| names.contains(name))
-                .all(|(name, value)| row.get(name).is_some_and(|own| matches(own, value)));
+                .filter(|(name, _)| originals(name))
+                .all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)));
             if fits {
                 added = true;
-                row.extend(included.iter().map(|(name, value)| (name.clone(), value.clone())));
+                let more = included.iter().filter(|(name, _)| !originals(name));
+                row.extend(more.map(|(name, value)| (name.clone(), value.clone())));
             }
         }
         if !added {
@@ -70,6 +77,16 @@ pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
         }
     }
     Ok(rows)
+}
+
+/// What is said of a key under `exclude` that no vector has.
+pub(crate) fn no_such_vector(name: &str) -> String {
+    format!("the key `{}` under `exclude` is no vector of the matrix", crate::expr::shortened(name))
+}
+
+/// By name without case, as everywhere in the language.
+fn get<'r>(row: &'r Row, name: &str) -> Option<&'r Value> {
+    row.get(name).or_else(|| row.iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 fn product(vectors: &[(&String, &Vec<Value>)]) -> Result<Vec<Row>, InvalidMatrix> {
@@ -191,6 +208,7 @@ mod tests {
             json!([{"os": "l", "v": 1}, {"os": "l", "v": 2}, {"os": "w", "v": 1}]),
         );
         check(json!({"include": [{"a": 1}, {"b": 2}]}), json!([{"a": 1}, {"b": 2}]));
+        check(json!({"os": ["l", "w"], "exclude": [{"OS": "w"}]}), json!([{"os": "l"}]));
     }
 
     #[test]
@@ -200,6 +218,13 @@ mod tests {
         let wide: Vec<u32> = (0..250).collect();
         assert!(rows(&json!({"a": wide, "b": wide, "c": wide, "d": wide, "e": wide})).is_err());
         assert!(rows(&json!({"a": []})).is_err() && rows(&json!({"a": 1})).is_err() && rows(&json!([])).is_err());
+    }
+
+    #[test]
+    fn exclude_names_vectors() {
+        let wrong = |exclude: Value| rows(&json!({"a": [1], "include": [{"b": 2}], "exclude": exclude})).unwrap_err().0;
+        assert!(wrong(json!([{"b": 2}])).contains("`b`"));
+        assert!(wrong(json!([{}])).contains("names no key"));
     }
 
     #[test]

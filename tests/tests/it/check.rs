@@ -92,3 +92,9 @@ fn an_action_may_be_checked_alone() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("did you mean `composite`?"), "{}", text(&output));
 }
+
+#[test]
+fn an_expression_may_begin_with_a_minus() {
+    let output = Command::new(assay()).args(["expr", "-1 < 0"]).output().unwrap();
+    assert_eq!((output.status.code(), text(&output).trim()), (Some(0), r#"{"kind":"Boolean","value":true}"#));
+}

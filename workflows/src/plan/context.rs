@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::NeedResult;
 use crate::{
     event::{Event, EventKind, short_ref},
+    expr::Datum,
     ids::JobId,
     run::Conclusion,
     syntax::{Job, Workflow},
@@ -36,7 +37,7 @@ pub fn github_context(event: &Event, workflow: &Workflow, run_number: u64, attem
     let repository = event.repo.as_str();
     json!({
         "event_name": event.kind.name(),
-        "event": payload(event),
+        "event": payload(event, workflow),
         "repository": repository,
         "repository_owner": event.repo.owner(),
         "ref": git_ref,
@@ -59,11 +60,18 @@ pub fn github_context(event: &Event, workflow: &Workflow, run_number: u64, attem
     })
 }
 
-/// The forge's payload; inputs of a dispatch are put in where it lacks them.
-fn payload(event: &Event) -> Value {
+/// The forge's payload. Inputs of a dispatch are put in where it lacks them, as texts: those given, and defaults.
+fn payload(event: &Event, workflow: &Workflow) -> Value {
     let mut payload = if event.payload.is_object() { event.payload.clone() } else { json!({}) };
-    if let (EventKind::WorkflowDispatch { inputs, .. }, Some(entries)) = (&event.kind, payload.as_object_mut()) {
-        entries.entry("inputs").or_insert_with(|| Value::Object(inputs.clone()));
+    if let (EventKind::WorkflowDispatch { inputs: given, .. }, Some(entries)) = (&event.kind, payload.as_object_mut()) {
+        let defaults = workflow.on.workflow_dispatch.iter().flatten();
+        let defaults = defaults.filter_map(|(name, input)| Some((name, input.default.as_ref()?)));
+        if let Some(inputs) = entries.entry("inputs").or_insert_with(|| json!({})).as_object_mut() {
+            for (name, value) in given.iter().chain(defaults) {
+                let text = || Value::String(Datum::borrowed(value).to_text().into_owned());
+                inputs.entry(name.clone()).or_insert_with(text);
+            }
+        }
     }
     payload
 }

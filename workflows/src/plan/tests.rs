@@ -83,6 +83,18 @@ fn the_github_context_names_the_ref_as_github_does() {
     assert_eq!(github_context(&push("refs/tags/v1"), &workflow, 3, 1)["ref_type"], json!("tag"));
 }
 
+#[test]
+fn a_dispatch_shows_its_inputs_with_their_defaults() {
+    let workflow = workflow(
+        "on: { workflow_dispatch: { inputs: { b: { type: boolean, default: true }, n: { type: number } } } }\njobs: {a: {runs-on: x}}",
+    );
+    let inputs = json!({"n": 7}).as_object().unwrap().clone();
+    let head = "a".repeat(40).parse().unwrap();
+    let dispatch = event(EventKind::WorkflowDispatch { git_ref: "refs/heads/main".to_owned(), head, inputs });
+    assert_eq!(github_context(&dispatch, &workflow, 3, 1)["event"]["inputs"], json!({"n": "7", "b": "true"}));
+    assert_eq!(dispatch_inputs(&workflow, &dispatch), json!({"n": 7, "b": true}));
+}
+
 fn expand_in(text: &str, job: &str, needs: &[(&str, Conclusion, Value)], cancelled: bool) -> Expansion {
     let needs: IndexMap<JobId, NeedResult> = needs
         .iter()

@@ -35,7 +35,7 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
         on,
         env: texts(root, "env"),
         defaults: defaults(root),
-        concurrency: concurrency(root),
+        concurrency: concurrency(root, sink),
         jobs: jobs(root, sink),
         gate: get(root, "gate").and_then(|node| gate::read(node, sink)),
     })
@@ -78,8 +78,11 @@ fn not_applicable(key: &Node, name: &str, sink: &mut Sink<'_>) {
     sink.push(diagnostic);
 }
 
-fn concurrency(parent: &Node) -> Option<Concurrency> {
+fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     let node = get(parent, "concurrency")?;
+    if let Some(queue) = get(node, "queue").filter(|queue| queue.text().as_deref() == Some("max")) {
+        sink.warn(queue.at, queue.length, "not-applicable", "Assay lets one member of a group wait, as with `single`");
+    }
     match &node.kind {
         Kind::Scalar { .. } => Some(Concurrency { group: located(node)?, cancel_in_progress: None }),
         Kind::Mapping(_) => Some(Concurrency {

@@ -194,6 +194,7 @@ impl Checker<'_, '_> {
     }
 
     fn mapping(&mut self, node: &Node, entries: &[(Node, Node)], kinds: &[Keys], scope: Scope) {
+        let all = kinds;
         let mut kinds: Vec<&Keys> = kinds.iter().collect();
         let mut seen = Seen::default();
         let mut computed = false;
@@ -212,7 +213,7 @@ impl Checker<'_, '_> {
                 }
                 self.node(value, others, scope);
             } else {
-                self.unknown_key(key, &name, &kinds);
+                self.unknown_key(key, &name, &kinds, all);
             }
         }
         match kinds.as_slice() {
@@ -232,12 +233,18 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn unknown_key(&mut self, key: &Node, name: &str, kinds: &[&Keys]) {
+    /// `kinds` are those of `all` that the mapping may still be.
+    fn unknown_key(&mut self, key: &Node, name: &str, kinds: &[&Keys], all: &[Keys]) {
+        let of_other = all.iter().any(|keys| keys.known.iter().any(|(each, _)| *each == name));
+        let chosen: Vec<String> =
+            kinds.iter().filter_map(|keys| keys.required.first()).map(|name| format!("`{name}`")).collect();
         let known = || kinds.iter().flat_map(|keys| keys.known).map(|(name, _)| *name);
         let mut diagnostic =
             self.sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(name)));
         diagnostic.help = Some(if name == "<<" {
             "merge keys are not part of the language; repeat the keys, or use an alias for the whole value".to_owned()
+        } else if of_other && !chosen.is_empty() {
+            format!("`{name}` cannot stand beside {}", chosen.join(" or "))
         } else if let Some(near) = nearest(name, known()) {
             format!("did you mean `{near}`?")
         } else {

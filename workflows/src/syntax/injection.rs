@@ -46,7 +46,7 @@ pub(super) fn warn(run: &Node, sink: &mut Sink<'_>) {
         let Ok(Segment::Expression { source, .. }) = segment else { continue };
         let Ok(Some(tree)) = parse(source, &super::scope::Scope::STEP) else { continue };
         let mut found = Vec::new();
-        untrusted(&tree.root, &mut found);
+        untrusted(&tree.root, false, &mut found);
         for path in found {
             let name = variable(&path);
             let mut diagnostic = sink.make(
@@ -72,10 +72,11 @@ fn variable(path: &str) -> String {
 }
 
 /// Collects the untrusted paths whose text reaches the expression's value.
-fn untrusted(expression: &Expression<'_>, found: &mut Vec<String>) {
+fn untrusted(expression: &Expression<'_>, whole: bool, found: &mut Vec<String>) {
     if let Some(path) = path(expression) {
+        // Of an object as JSON, what is in it is written out too.
         let matches = |known: &&&[&str]| {
-            known.len() == path.len()
+            (known.len() == path.len() || whole && known.len() > path.len())
                 && known.iter().zip(&path).all(|(k, p)| *k == "*" || p == "*" || k.eq_ignore_ascii_case(p))
         };
         if UNTRUSTED.iter().any(|known| matches(&known)) {
@@ -87,8 +88,10 @@ fn untrusted(expression: &Expression<'_>, found: &mut Vec<String>) {
         Expr::Null | Expr::Boolean(_) | Expr::Number(_) | Expr::Text(_) | Expr::Context(_) => {}
         // A comparison gives `true` or `false` whatever is compared.
         Expr::Not(_) | Expr::Compare(..) => {}
-        Expr::Index(object, _) | Expr::All(object) => untrusted(object, found),
-        Expr::And(operands) | Expr::Or(operands) => operands.iter().for_each(|operand| untrusted(operand, found)),
+        Expr::Index(object, _) | Expr::All(object) => untrusted(object, whole, found),
+        Expr::And(operands) | Expr::Or(operands) => {
+            operands.iter().for_each(|operand| untrusted(operand, whole, found));
+        }
         Expr::Call(function, arguments) => {
             use crate::expr::Function;
             match function {
@@ -101,7 +104,8 @@ fn untrusted(expression: &Expression<'_>, found: &mut Vec<String>) {
                 | Function::Failure
                 | Function::Success => {}
                 Function::Case | Function::Format | Function::Join | Function::ToJson | Function::FromJson => {
-                    arguments.iter().for_each(|argument| untrusted(argument, found));
+                    let whole = whole || *function == Function::ToJson;
+                    arguments.iter().for_each(|argument| untrusted(argument, whole, found));
                 }
             }
         }

@@ -231,8 +231,7 @@ impl Reader<'_, '_> {
                         }
                     }
                     Some(_) | None => {
-                        let name = key.to_text().unwrap_or_default();
-                        self.error(key, "unknown-key", format!("unknown key `{}`", shortened(&name)));
+                        inputs::unknown(key, &["cron", "timezone"], self.sink);
                     }
                 }
             }

@@ -98,12 +98,43 @@ fn scripts_must_not_hold_what_strangers_write() {
         "format('{0}', github.event.head_commit.message)",
         "join(github.event.commits.*.message)",
         "GitHub.Event.Issue.Body || 'x'",
+        "toJSON(github.event.pull_request)",
+        "toJSON(github)",
+        "format('{0}', toJSON(github.event.commits))",
     ] {
         assert_eq!(remarks(&step(bad)), ["6:14 script-injection"], "{bad}");
     }
-    for good in ["github.sha", "contains(github.head_ref, 'x')", "github.head_ref == 'main'", "env.TITLE"] {
+    for good in [
+        "github.sha",
+        "contains(github.head_ref, 'x')",
+        "github.head_ref == 'main'",
+        "env.TITLE",
+        "github.event",
+        "toJSON(github.sha)",
+    ] {
         assert_eq!(remarks(&step(good)), [""; 0], "{good}");
     }
+}
+
+#[test]
+fn a_matrix_that_is_written_out_is_checked() {
+    let matrix = |matrix: &str| remarks(&job(&format!("    strategy: {{ matrix: {matrix} }}\n    steps: []\n")));
+    assert_eq!(matrix("{ os: [l, w], exclude: [{ so: w }] }"), ["5:51 matrix-exclude"]);
+    assert_eq!(matrix("{ os: [l, w], include: [{ v: 1 }], exclude: [{ v: 1 }, { os: w }] }"), ["5:72 matrix-exclude"]);
+    let many = format!("{:?}", (0..17).collect::<Vec<_>>());
+    assert_eq!(matrix(&format!("{{ a: {many}, b: {many} }}")), ["5:25 matrix"]);
+    assert_eq!(matrix(&format!("{{ a: {many}, b: \"${{{{ fromJSON(github.x) }}}}\" }}")), [""; 0]);
+    assert_eq!(matrix("{ a: [1], exclude: [{ a: 2 }], include: \"${{ fromJSON(github.x) }}\" }"), [""; 0]);
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    let (_, diagnostics) = parse("w.yml", &job("    steps: [{ run: x, uses: ./x }]\n"));
+    assert_eq!(diagnostics[0].help.as_deref(), Some("`uses` cannot stand beside `run`"));
+    let (_, diagnostics) = parse("w.yml", "on: { schedule: [{ corn: '0 4 * * 1' }] }\njobs: { a: { runs-on: x } }\n");
+    assert!(diagnostics.iter().any(|each| each.help.as_deref() == Some("did you mean `cron`?")), "{diagnostics:?}");
+    let concurrency = "    concurrency: { group: g, queue: max }\n    steps: []\n";
+    assert_eq!(remarks(&job(concurrency)), ["5:37 not-applicable"]);
 }
 
 #[test]

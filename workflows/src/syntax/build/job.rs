@@ -5,11 +5,15 @@ use super::{
     concurrency, defaults, get, key, list, located, not_applicable, pairs, scalar_value, step, template, templates,
     texts, value,
 };
-use crate::syntax::{
-    CallSecrets, Container, Job, JobBody, Located, Matrix, RunsOn, Strategy,
-    diagnostic::Sink,
-    size,
-    yaml::{Kind, Node},
+use crate::{
+    matrix,
+    syntax::{
+        CallSecrets, Container, Job, JobBody, Located, Matrix, RunsOn, Strategy,
+        diagnostic::Sink,
+        nearest::nearest,
+        size,
+        yaml::{Kind, Node},
+    },
 };
 
 pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
@@ -47,7 +51,7 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
         defaults: defaults(node),
         timeout_minutes: template(node, "timeout-minutes"),
         continue_on_error: template(node, "continue-on-error"),
-        concurrency: concurrency(node),
+        concurrency: concurrency(node, sink),
         container: get(node, "container").and_then(|node| container(node, sink)),
         body,
     }
@@ -123,13 +127,13 @@ fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
         return None;
     }
     Some(Strategy {
-        matrix: get(node, "matrix").and_then(|node| matrix(node, sink)),
+        matrix: get(node, "matrix").and_then(|node| read_matrix(node, sink)),
         fail_fast: template(node, "fail-fast"),
         max_parallel: template(node, "max-parallel"),
     })
 }
 
-fn matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
+fn read_matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
     match &node.kind {
         Kind::Scalar { text, .. } => text.contains("${{").then(|| located(node).map(Matrix::Expression))?,
         Kind::Sequence(_) => None,
@@ -147,8 +151,48 @@ fn matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
                 }
                 vectors.insert(name, value(vector));
             }
+            written_out(node, entries, &vectors, sink);
             Some(Matrix::Vectors { vectors, include: rows("include"), exclude: rows("exclude"), at: node.at })
         }
+    }
+}
+
+/// What can be said of a matrix before it is evaluated. A key that is an expression may add vectors.
+fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String, Value>, sink: &mut Sink<'_>) {
+    let members = |(_, list): &(Node, Node)| match &list.kind {
+        Kind::Sequence(members) => members.len(),
+        Kind::Scalar { .. } | Kind::Mapping(_) => 0,
+    };
+    // A hostile matrix is not worth the time that comparing all with all takes.
+    let large = vectors.len() > matrix::MAX_ROWS || entries.iter().any(|entry| members(entry) > 4 * matrix::MAX_ROWS);
+    if large || vectors.keys().any(|name| name.contains("${{")) {
+        return;
+    }
+    let mut right = vectors.values().all(|values| values.as_array().is_some_and(|values| !values.is_empty()));
+    let excluded = entries.iter().filter(|(key, _)| key.text().as_deref() == Some("exclude"));
+    for member in excluded.flat_map(|(_, list)| match &list.kind {
+        Kind::Sequence(members) => members.as_slice(),
+        Kind::Scalar { .. } | Kind::Mapping(_) => &[],
+    }) {
+        let Kind::Mapping(filters) = &member.kind else { continue };
+        for (key, _) in filters {
+            let name = key.to_text().unwrap_or_default();
+            if !name.contains("${{") && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
+                right = false;
+                let mut diagnostic = sink.make(key.at, key.length, "matrix-exclude", matrix::no_such_vector(&name));
+                diagnostic.help =
+                    nearest(&name, vectors.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+                sink.push(diagnostic);
+            }
+        }
+    }
+    // Where there is no expression, its rows are known.
+    let written = value(node);
+    if right
+        && !written.to_string().contains("${{")
+        && let Err(error) = matrix::rows(&written)
+    {
+        sink.error(node.at, node.length, "matrix", error.to_string());
     }
 }
 

@@ -208,7 +208,7 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
     found
 }
 
-fn unknown(key: &Node, known: &[&'static str], sink: &mut Sink<'_>) {
+pub(super) fn unknown(key: &Node, known: &[&'static str], sink: &mut Sink<'_>) {
     let name = key.to_text().unwrap_or_default();
     let mut diagnostic = sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(&name)));
     diagnostic.help = Some(match nearest(&name, known.iter().copied()) {
