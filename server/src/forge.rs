@@ -217,18 +217,17 @@ impl Forges {
         }
     }
 
-    /// The commit before a pushed one: what the push says where that is still there, else the first parent.
-    pub async fn before(&self, repo: &Repo, before: Option<&Sha>, head: &Sha) -> Result<Option<Sha>, ForgeError> {
+    /// What a commit on a branch is compared with; none where it is the first one.
+    pub async fn first_parent(&self, repo: &Repo, head: &Sha) -> Result<Option<Sha>, ForgeError> {
         match repo.forge {
             Forge::Local => {
-                let (before, head) = (before.cloned(), head.clone());
-                on_local(repo, move |path| match before {
-                    Some(before) if local::has_commit(path, &before)? => Ok(Some(before)),
-                    Some(_) | None => local::first_parent(path, &head),
-                })
-                .await
+                let head = head.clone();
+                on_local(repo, move |path| local::first_parent(path, &head)).await
             }
-            Forge::Github => Ok(before.cloned()),
+            Forge::Github => {
+                let (github, installation) = self.github(repo)?;
+                Ok(github.first_parent(installation, &repo.name, head).await?)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     deliveries::{self, PlanError, Planned},
     digest::digest,
-    forge::WorkflowFile,
+    forge::{ForgeError, WorkflowFile},
     reconcile::Nudge,
     settings,
     store::{
@@ -180,12 +180,10 @@ async fn begin(app: &App, repo: &Repo, event: &Event, delivery: String, now: Tim
             let policy = PolicySource::Base { sha: base.clone().unwrap_or_else(|| tip.clone()) };
             (base, policy)
         }
-        EventKind::Push { before, head, .. } => {
-            (app.forges.before(repo, before.as_ref(), head).await?, PolicySource::Head)
-        }
-        EventKind::WorkflowDispatch { head, .. }
+        EventKind::Push { head, .. }
+        | EventKind::WorkflowDispatch { head, .. }
         | EventKind::RepositoryDispatch { head, .. }
-        | EventKind::Schedule { head, .. } => (app.forges.before(repo, None, head).await?, PolicySource::Head),
+        | EventKind::Schedule { head, .. } => (app.forges.first_parent(repo, head).await?, PolicySource::Head),
     };
     Ok(Planning {
         delivery,
@@ -243,9 +241,25 @@ async fn changed_paths(
                 || filters(workflow.on.pull_request.as_ref().map(|trigger| &trigger.filters))
         })
     });
-    match wanted {
-        true => Ok(app.forges.changed_paths(repo, base, event.kind.head()).await?),
-        false => Ok(None),
+    if !wanted {
+        return Ok(None);
+    }
+    // A push changes what all of its commits change, not what its newest one does.
+    let since = match &event.kind {
+        EventKind::Push { before: Some(before), .. } => Some(before),
+        EventKind::Push { before: None, .. }
+        | EventKind::PullRequest { .. }
+        | EventKind::MergeGroup { .. }
+        | EventKind::WorkflowDispatch { .. }
+        | EventKind::RepositoryDispatch { .. }
+        | EventKind::Schedule { .. } => base,
+    };
+    match app.forges.changed_paths(repo, since, event.kind.head()).await {
+        // What was there before a forced push may be gone.
+        Err(ForgeError::Gone(_)) if since != base => {
+            Ok(app.forges.changed_paths(repo, base, event.kind.head()).await?)
+        }
+        found => Ok(found?),
     }
 }
 

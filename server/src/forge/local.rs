@@ -160,11 +160,6 @@ pub(super) fn first_parent(path: &str, head: &Sha) -> Result<Option<Sha>, ForgeE
     Ok(commit.parent_id(0).ok().map(sha))
 }
 
-/// Whether the commit is (still) in the repository.
-pub(super) fn has_commit(path: &str, head: &Sha) -> Result<bool, ForgeError> {
-    Ok(open(path)?.find_commit(oid(head)).is_ok())
-}
-
 fn open(path: &str) -> Result<Repository, ForgeError> {
     Repository::open_bare(path)
         .map_err(|error| ForgeError::Gone(format!("the repository {path} cannot be opened: {}", error.message())))

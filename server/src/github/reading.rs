@@ -59,6 +59,11 @@ struct Commit {
 }
 
 #[derive(Debug, Deserialize)]
+struct Parents {
+    parents: Vec<Commit>,
+}
+
+#[derive(Debug, Deserialize)]
 struct Changed {
     filename: String,
     #[serde(default)]
@@ -150,6 +155,19 @@ impl GithubForge {
             Err(error) if error.is_status(404) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The commit's first parent; none where it has none.
+    pub async fn first_parent(
+        &self,
+        installation: u64,
+        repo: &RepoName,
+        sha: &Sha,
+    ) -> Result<Option<Sha>, GithubError> {
+        let client = self.installation(installation).await?;
+        let doing = format!("read commit {} of {repo}", sha.short());
+        let commit: Parents = client.send(&doing, Request::get(format!("/repos/{repo}/git/commits/{sha}"))).await?;
+        Ok(commit.parents.into_iter().next().map(|parent| parent.sha))
     }
 
     /// Files that differ between `head` and its merge base with `base`: all of a pull request's changes,

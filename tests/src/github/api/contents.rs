@@ -57,8 +57,13 @@ pub(super) fn contents(repo: &Repo, url: &str, path: &str, request: &Request) ->
 
 pub(super) fn commit(repo: &Repo, sha: &str) -> Reply {
     let git = open(repo);
-    match Oid::from_str(sha).and_then(|oid| git.find_commit(oid).map(|_| ())) {
-        Ok(()) => Reply::new(200, contract().sample("git-commit", &json!({ "sha": sha }))),
+    let parents = Oid::from_str(sha).and_then(|oid| {
+        let place = |id: Oid| format!("https://example.com/commits/{id}");
+        let parent = |id: Oid| json!({ "sha": id.to_string(), "url": place(id), "html_url": place(id) });
+        Ok(git.find_commit(oid)?.parent_ids().map(parent).collect::<Vec<_>>())
+    });
+    match parents {
+        Ok(parents) => Reply::new(200, contract().sample("git-commit", &json!({ "sha": sha, "parents": parents }))),
         Err(_) => Reply::error(404, "Not Found"),
     }
 }

@@ -127,3 +127,37 @@ async fn the_gate_is_concluded_also_where_nothing_runs() {
     assert!(world.github.state().repo(REPO).passes(&group, GATE), "{:#?}", checks[GATE]);
     stack.stop().await;
 }
+
+/// A push is compared with its newest commit's first parent; what it changes is what all of its commits change.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_commits_pushed_at_once_are_compared_with_the_first_parent() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let workflow = WORKFLOW.replace(
+        "[push, pull_request, merge_group]",
+        "{ push: { paths: ['outcomes.jsonl', '.assay/**'] }, pull_request: }",
+    );
+    let main = world.main(&workflow).await;
+    let first = world.repo.commit("main", None, "Worse", &[("outcomes.jsonl", &outcomes(48))]);
+    let second = world.repo.commit("main", None, "Words", &[("README.md", b"words")]);
+    accepted(world.github.push(REPO, "main", Some(&main), &second)).await;
+    let checks = world.concluded(&second).await;
+    assert_eq!(checks.len(), 3, "the path filter sees the first commit: {:?}", checks.keys());
+    let gate = world.get(&stack, &format!("commits/{second}/gate")).await;
+    // Nothing of it was measured, and a step's own numbers cannot be made later: its ancestor stands in, by name.
+    assert_eq!((&gate["base"], &gate["conclusion"]), (&json!(first), &json!("failure")), "{gate:#}");
+    let text = gate["text"].as_str().unwrap();
+    assert!(text.contains(&format!("{}, its nearest evaluated ancestor", main.short())), "{text}");
+
+    // A branch that is new, or was forced away from what GitHub says was there before, has a parent all the same.
+    let fresh = world.repo.commit("fresh", Some(&second), "Better", &[("outcomes.jsonl", &outcomes(7))]);
+    accepted(world.github.push(REPO, "fresh", None, &fresh)).await;
+    world.concluded(&fresh).await;
+    assert_eq!(world.get(&stack, &format!("commits/{fresh}/gate")).await["base"], json!(second));
+    let gone: workflows::ids::Sha = "1".repeat(40).parse().unwrap();
+    let forced = world.repo.commit("forced", Some(&second), "Forced", &[("outcomes.jsonl", &outcomes(6))]);
+    accepted(world.github.push(REPO, "forced", Some(&gone), &forced)).await;
+    world.concluded(&forced).await;
+    assert_eq!(world.get(&stack, &format!("commits/{forced}/gate")).await["base"], json!(second));
+    stack.stop().await;
+}
