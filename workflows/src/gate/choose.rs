@@ -1,11 +1,10 @@
 //! Which test fits the data, and what it finds.
 
-use std::collections::HashMap;
-
 use super::{
-    Amount, Answer, Bound, Defaults, Side, TestChoice, Unit,
+    Amount, Answer, Bound, Defaults, Side, TestChoice,
     classification::{Cells, ClassMetric},
     comparison::Comparison,
+    contributions::{Groups, contributions, groups},
     flips::differing,
     metric::{MetricRef, is_exact},
     pairing::{Mismatch, Pair},
@@ -13,7 +12,6 @@ use super::{
     stats::{
         bootstrap::{self, Distribution, Plan, Stratum},
         history::{self, excess},
-        hodges_lehmann::Shift,
         paired_t,
         tango::PairedCounts,
     },
@@ -37,9 +35,6 @@ pub(super) struct Question<'a> {
 
 /// Skewness of a mean, g₁/√n, above which its bounds come from BCa instead of t.
 const MOST_SKEW: f64 = 0.1;
-
-/// More blocks than anyone runs; of more, every second, third, … is used.
-const MAX_BLOCKS: usize = 400;
 
 /// What was found; `d` is counted positive for the worse.
 pub(super) enum Finding {
@@ -155,7 +150,7 @@ impl Question<'_> {
         }
     }
 
-    fn margin(&self, base: f64) -> f64 {
+    pub(super) fn margin(&self, base: f64) -> f64 {
         let amount: Amount = self.bound.amount();
         amount.in_metric_unit(base)
     }
@@ -175,43 +170,6 @@ impl Question<'_> {
                 open(Answer::NoBaseline, reported, reason)
             }
         }
-    }
-
-    /// A benchmark whose blocks of head and base took turns on one device.
-    fn of_blocks(&self, head: &[f64], base: &[f64], reported: Values) -> Finding {
-        // It may be measured again where it cannot tell: all its looks together err with at most alpha (Bonferroni).
-        let looks = f64::from(self.defaults.repetitions) + 1.0;
-        let alpha = self.defaults.alpha / looks;
-        if head.len() != base.len() {
-            let reason = format!("the head has {} blocks and the base {}", head.len(), base.len());
-            return open(Answer::Inconclusive, reported, reason);
-        }
-        if head.iter().chain(base).any(|value| !value.is_finite()) {
-            return open(Answer::Inconclusive, reported, "a block's value is not a finite number".to_owned());
-        }
-        let sign = sign(&self.bound);
-        let amount = self.bound.amount();
-        // Wilcoxon's distribution takes time that grows with the cube of the blocks.
-        let step = head.len().div_ceil(MAX_BLOCKS).max(1);
-        let pairs = head.iter().zip(base).step_by(step);
-        let ratios = amount.unit == Unit::Percent && head.iter().chain(base).all(|value| *value > 0.0);
-        let differences: Vec<f64> = match ratios {
-            true => pairs.map(|(head, base)| sign * (head / base).ln()).collect(),
-            false => pairs.map(|(head, base)| sign * (head - base)).collect(),
-        };
-        let Some(shift) = Shift::new(&differences) else {
-            return open(Answer::Inconclusive, reported, "the benchmark has no blocks".to_owned());
-        };
-        let margin = self.margin(reported.base);
-        let mut comparison = if ratios {
-            let allowed = sign * (1.0 + sign * amount.value / 100.0).max(f64::MIN_POSITIVE).ln();
-            Comparison::of_blocks(&shift, allowed, alpha, |d| sign * reported.base * ((sign * d).exp() - 1.0))
-        } else {
-            Comparison::of_blocks(&shift, margin, alpha, |d| d)
-        };
-        comparison.p_worse = (comparison.p_worse * looks).min(1.0);
-        comparison.p_fine = (comparison.p_fine * looks).min(1.0);
-        Finding::Compared { comparison, values: reported, margin }
     }
 
     fn compare(&self, pairs: &[Pair<'_>], reported: Values) -> Finding {
@@ -312,7 +270,7 @@ impl Question<'_> {
     }
 }
 
-fn open(answer: Answer, values: Values, reason: String) -> Finding {
+pub(super) fn open(answer: Answer, values: Values, reason: String) -> Finding {
     Finding::Open { answer, values: Some(values), reason }
 }
 
@@ -342,50 +300,4 @@ fn is_binary(value: f64) -> bool {
 /// Whether a recomputed number is the reported one but for rounding.
 fn near(recomputed: f64, reported: f64) -> bool {
     (recomputed - reported).abs() <= 1e-6 * reported.abs().max(1.0)
-}
-
-/// (head, base) contributions of every pair; none where some example has none.
-fn contributions(metric: &str, pairs: &[Pair<'_>]) -> Option<Vec<(f64, f64)>> {
-    pairs.iter().map(|pair| Some((*pair.head.values.get(metric)?, *pair.base.values.get(metric)?))).collect()
-}
-
-struct Groups {
-    of_pair: Vec<u32>,
-    count: usize,
-}
-
-/// Groups as the base names them; an example without one is a group of its own. None without any.
-fn groups(pairs: &[Pair<'_>]) -> Option<Groups> {
-    pairs.iter().any(|pair| pair.base.group.is_some()).then(|| {
-        let mut by_name: HashMap<&str, u32> = HashMap::new();
-        let mut count = 0;
-        let mut fresh = || {
-            count += 1;
-            count - 1
-        };
-        let of_pair = pairs
-            .iter()
-            .map(|pair| match pair.base.group.as_deref() {
-                None => fresh(),
-                Some(name) => *by_name.entry(name).or_insert_with(&mut fresh),
-            })
-            .collect();
-        Groups { of_pair, count: count as usize }
-    })
-}
-
-impl Side {
-    /// Whether a rule about the metric is about this side.
-    pub(super) fn reports(&self, metric: MetricRef<'_>) -> bool {
-        metric.qualifier.is_none_or(|qualifier| self.name == qualifier || self.job == qualifier)
-            && self.value(metric).is_some()
-    }
-
-    /// The metric's value as this side reports it, of a slice where one is asked for.
-    pub(super) fn value(&self, metric: MetricRef<'_>) -> Option<f64> {
-        match metric.slice {
-            None => self.metrics.get(metric.name).copied(),
-            Some(slice) => self.slices.get(slice)?.get(metric.name).copied(),
-        }
-    }
 }

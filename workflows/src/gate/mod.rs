@@ -6,9 +6,13 @@
 //! and corrects failing claims over the family; [`stats`] holds the tests.
 
 mod amount;
+mod blocks;
 mod choose;
 mod classification;
 mod comparison;
+mod contributions;
+mod draft;
+mod evaluated;
 mod false_alarms;
 mod flips;
 mod judge;

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::metric::MetricRef;
+
 /// One evaluation as the gate sees it: numbers and examples, with no knowledge of where they come from.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Side {
@@ -24,6 +26,22 @@ pub struct Side {
     pub samples: BTreeMap<String, Vec<f64>>,
     /// On the base's side: metric → earlier values of its branch on like hardware, oldest first.
     pub history: BTreeMap<String, Vec<f64>>,
+}
+
+impl Side {
+    /// Whether a rule about the metric is about this side.
+    pub(super) fn reports(&self, metric: MetricRef<'_>) -> bool {
+        metric.qualifier.is_none_or(|qualifier| self.name == qualifier || self.job == qualifier)
+            && self.value(metric).is_some()
+    }
+
+    /// The metric's value as this side reports it, of a slice where one is asked for.
+    pub(super) fn value(&self, metric: MetricRef<'_>) -> Option<f64> {
+        match metric.slice {
+            None => self.metrics.get(metric.name).copied(),
+            Some(slice) => self.slices.get(slice)?.get(metric.name).copied(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
