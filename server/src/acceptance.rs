@@ -22,7 +22,7 @@ use crate::{
         Change, Stored,
         engine::Direction,
         keys,
-        records::{Acceptance, AcceptedRule, Acceptor, Delivery, Gate, GateReport, HeadCommit, Repo, Via},
+        records::{Acceptance, AcceptedRule, Acceptor, Binding, Delivery, Gate, GateReport, HeadCommit, Repo, Via},
     },
 };
 
@@ -104,6 +104,7 @@ fn decide(app: &App, commit: &HeadCommit, request: &Request, reason: &str) -> Re
         at: app.clock.now(),
         reason: reason.to_owned(),
         rules: open.into_iter().filter(wanted).map(AcceptedRule::of).collect(),
+        binding: report.binding.clone(),
     })
 }
 
@@ -132,14 +133,16 @@ pub fn buttons(report: &GateReport) -> Vec<CheckAction> {
     can_be_accepted(report).then(button).into_iter().collect()
 }
 
-/// The decision that holds for a verdict, if any: the newest one that covers something, bound to this base.
+/// The decision that holds for a verdict, if any: the newest one that covers something of the same base, workflow
+/// and data.
 pub(crate) fn holding<'a>(
     acceptances: impl DoubleEndedIterator<Item = &'a Acceptance>,
     verdict: &Verdict,
-    base: Option<&Sha>,
+    binding: &Binding,
 ) -> Option<&'a Acceptance> {
     let covers = |acceptance: &Acceptance| {
-        acceptance.base.as_ref() == base
+        acceptance.base == binding.base
+            && acceptance.binding.as_ref().is_none_or(|bound| bound.agrees(binding))
             && acceptance.rules.iter().any(|accepted| verdict.rules.iter().any(|rule| accepted.covers(rule)))
     };
     acceptances.rev().find(|acceptance| covers(acceptance))
@@ -256,6 +259,16 @@ mod tests {
         }
     }
 
+    fn binding(base: Option<&str>, data: u8) -> Binding {
+        let digest = |n: u8| workflows::ids::Digest::from_sha256([n; 32]);
+        Binding {
+            head: "a".repeat(40).parse().unwrap(),
+            base: base.map(|base| base.repeat(40).parse().unwrap()),
+            workflows: [("ci.yml".to_owned(), digest(1))].into(),
+            datasets: [("eval/eval".to_owned(), digest(data))].into(),
+        }
+    }
+
     fn acceptance(verdict: &Verdict, base: &str) -> Acceptance {
         Acceptance {
             repo: "acme/digits".parse().unwrap(),
@@ -265,20 +278,27 @@ mod tests {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             reason: "meant".to_owned(),
             rules: verdict.rules.iter().filter(|r| r.verdict == Answer::Fail).map(AcceptedRule::of).collect(),
+            binding: Some(binding(Some(base), 2)),
         }
     }
 
     #[test]
-    fn it_holds_for_its_base_and_its_numbers_alone() {
+    fn it_holds_for_its_base_its_workflow_its_data_and_its_numbers_alone() {
         let judged = verdict(&[(Answer::Fail, 0.8), (Answer::Pass, 0.9)]);
         let given = [acceptance(&judged, "b")];
-        let base: Sha = "b".repeat(40).parse().unwrap();
-        let other: Sha = "c".repeat(40).parse().unwrap();
-        assert!(holding(given.iter(), &judged, Some(&base)).is_some());
-        assert!(holding(given.iter(), &judged, Some(&other)).is_none());
-        assert!(holding(given.iter(), &judged, None).is_none());
-        let worse = verdict(&[(Answer::Fail, 0.5), (Answer::Pass, 0.9)]);
-        assert!(holding(given.iter(), &worse, Some(&base)).is_none());
+        let holds = |verdict: &Verdict, binding: &Binding| holding(given.iter(), verdict, binding).is_some();
+        let same = binding(Some("b"), 2);
+        assert!(holds(&judged, &same));
+        assert!(!holds(&judged, &binding(Some("c"), 2)), "another base");
+        assert!(!holds(&judged, &binding(None, 2)), "no base");
+        assert!(!holds(&judged, &binding(Some("b"), 3)), "other data");
+        let [other] = [workflows::ids::Digest::from_sha256([9; 32])];
+        let edited = Binding { workflows: [("ci.yml".to_owned(), other.clone())].into(), ..same.clone() };
+        assert!(!holds(&judged, &edited), "another workflow");
+        // After the merge a workflow for pushes may run as well.
+        let more = [("ci.yml".to_owned(), same.workflows["ci.yml"].clone()), ("nightly.yml".to_owned(), other)];
+        assert!(holds(&judged, &Binding { workflows: more.into(), ..same.clone() }));
+        assert!(!holds(&verdict(&[(Answer::Fail, 0.5), (Answer::Pass, 0.9)]), &same), "other numbers");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use workflows::ids::RepoName;
+use workflows::ids::{JobKey, RepoName};
 
 use crate::{
     blobs::{Blobs, LogStore},
@@ -49,6 +49,11 @@ pub struct Credentials {
 impl App {
     pub fn run_url(&self, repo: &RepoName, number: u64) -> String {
         format!("{}/{repo}/runs/{number}", self.public_url)
+    }
+
+    /// Where an evaluation's outcomes are read.
+    pub fn outcomes_url(&self, repo: &RepoName, run: u64, key: &JobKey, evaluation: &str, side: &str) -> String {
+        format!("{}{}", self.public_url, web::urls::outcomes(repo, run, key, evaluation, side))
     }
 
     /// The page of the newest run of a commit, or the repository's where nothing ran.

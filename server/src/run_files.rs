@@ -4,14 +4,17 @@ use actix_web::web;
 use bytes::Bytes;
 use futures_util::Stream;
 use workflows::{
-    ids::{ArtifactName, Digest, RepoName},
+    ids::{ArtifactName, Digest, JobKey, RepoName},
     protocol::Refusal,
 };
 
 use crate::{
     app::App,
     blobs::{Appended, BlobError},
+    error::ApiError,
+    history,
     leases::LeaseError,
+    runs,
     store::{
         Change,
         engine::Direction,
@@ -84,6 +87,36 @@ pub async fn blob(
     digest: &Digest,
 ) -> anyhow::Result<Option<impl Stream<Item = Result<Bytes, BlobError>> + use<>>> {
     Ok(app.blobs.get_stream(digest).await?)
+}
+
+/// Whose outcomes of an evaluation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    #[default]
+    Head,
+    /// The base's model, evaluated beside the head's.
+    Base,
+}
+
+/// The blob with the outcomes of an evaluation of the run's present attempt; none where none were kept.
+pub async fn outcomes(
+    app: &App,
+    repo: &RepoName,
+    run: u64,
+    key: &JobKey,
+    evaluation: &str,
+    side: Side,
+) -> Result<Option<Digest>, ApiError> {
+    let run = history::run(app, repo, run).await?;
+    let jobs = runs::jobs(app, &run).await?;
+    let results = jobs.iter().filter(|job| job.record.id.key == *key).filter_map(|job| job.record.result.as_deref());
+    let found = results.flat_map(|result| &result.evaluations).find(|found| found.name == evaluation);
+    let of_side = found.and_then(|head| match side {
+        Side::Head => Some(head),
+        Side::Base => head.beside.as_ref().map(|beside| &beside.evaluation),
+    });
+    Ok(of_side.and_then(|evaluation| evaluation.outcomes.as_ref()).map(|blob| blob.digest.clone()))
 }
 
 /// Stores a blob, if it is what its digest says.

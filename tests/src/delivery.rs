@@ -26,7 +26,7 @@ impl Delivery {
             "actor": "ada",
             "repository": { "full_name": name, "path": repo.path, "default_branch": "main" },
         });
-        Self { guid: format!("guid-{after}"), event: "push".to_owned(), body: body.to_string().into_bytes() }
+        Self { guid: format!("guid-{branch}-{after}"), event: "push".to_owned(), body: body.to_string().into_bytes() }
     }
 
     pub fn signature(&self, secret: &str) -> String {

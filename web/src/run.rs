@@ -84,6 +84,8 @@ pub struct EvaluationView {
     pub job: JobKey,
     pub head: Evaluation,
     pub base: Option<Evaluation>,
+    /// The base was evaluated by the same step, beside the head, and not by a run of its own.
+    pub beside: bool,
 }
 
 #[derive(Debug, Clone)]

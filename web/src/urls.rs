@@ -10,6 +10,7 @@
 //! | `/{owner}/{repo}/runs/{number}/jobs/{key…}?log=none` | [`crate::JobPage`]; with `log=none` its log may be left out |
 //! | `/{owner}/{repo}/runs/{number}/logs/{key…}?offset=N` | the log's raw bytes from `N`, headers [`LOG_LENGTH`], [`LOG_COMPLETE`] |
 //! | `/{owner}/{repo}/runs/{number}/artifacts/{name}` | the artifact, `tar.zst` |
+//! | `/{owner}/{repo}/runs/{number}/outcomes/{key…}?evaluation=NAME&side=head` | the outcomes of an evaluation (or of the `base` beside it), JSON Lines, `.zst` |
 //! | `/{owner}/{repo}/metrics?name=&branch=` | [`crate::MetricPage`] |
 //! | `/{owner}/{repo}/self-checks` | [`crate::SelfChecksPage`] |
 //! | `/{owner}/{repo}/compare/{base}...{head}` | [`crate::ComparePage`] |
@@ -65,6 +66,11 @@ pub fn log(repo: &RepoName, number: u64, key: &JobKey) -> String {
 
 pub fn artifact(repo: &RepoName, number: u64, name: &ArtifactName) -> String {
     format!("/{repo}/runs/{number}/artifacts/{}", encode(name.as_str()))
+}
+
+/// `side`: `head`, or `base` for the base's model where it was evaluated beside the head's.
+pub fn outcomes(repo: &RepoName, number: u64, key: &JobKey, evaluation: &str, side: &str) -> String {
+    format!("/{repo}/runs/{number}/outcomes/{key}?evaluation={}&side={side}", encode(evaluation))
 }
 
 pub fn metric(repo: &RepoName, name: &str, branch: &str) -> String {

@@ -6,6 +6,7 @@ use workflows::{
     gate::{Side, is_chosen},
     ids::{RepoName, Sha},
     protocol::{self, CheckoutSpec, KnownEvaluation},
+    report::Ran,
     syntax::{self, ActionRef, BuiltinAction, StepAction},
 };
 
@@ -98,6 +99,8 @@ pub(super) struct Baseline {
     pub(super) sides: Option<Vec<Side>>,
     /// The commit whose results stand in for those that the base does not have.
     pub(super) ancestor: Option<Sha>,
+    /// Where the base's own runs, and the ancestor's, evaluated.
+    pub(super) ran: Vec<Ran>,
 }
 
 /// Finds it; none while the base's runs are under way.
@@ -109,10 +112,10 @@ pub(super) async fn find(
     head: &Evidence,
 ) -> Result<Option<Baseline>, Failure> {
     let Some(base) = &planning.base else { return Ok(Some(Baseline::default())) };
-    let own = match base_evidence(app, &commit.repo, base, planning).await? {
+    let (own, mut ran) = match base_evidence(app, &commit.repo, base, planning).await? {
         Base::StillRunning => return Ok(None),
-        Base::NeverRan => None,
-        Base::Ran(evidence) => Some(evidence.sides),
+        Base::NeverRan => (None, Vec::new()),
+        Base::Ran(evidence) => (Some(evidence.sides), evidence.ran),
     };
     // A run of another event of this commit may have measured another base.
     let of_base = head.beside.iter().filter(|(sha, _)| sha.as_ref().is_none_or(|sha| sha == base));
@@ -121,15 +124,16 @@ pub(super) async fn find(
     let has = |side: &Side| found.iter().any(|base| base.name == side.name);
     let missing: Vec<&Side> = head.sides.iter().filter(|side| !has(side)).collect();
     if missing.is_empty() {
-        return Ok(Some(Baseline { sides, ancestor: None }));
+        return Ok(Some(Baseline { sides, ancestor: None, ran }));
     }
     let Some((sha, older)) = nearest_evaluated(app, repo, commit, planning, base).await? else {
-        return Ok(Some(Baseline { sides, ancestor: None }));
+        return Ok(Some(Baseline { sides, ancestor: None, ran }));
     };
-    let stand_ins = older.into_iter().filter(|older| missing.iter().any(|side| side.name == older.name));
+    ran.extend(older.ran);
+    let stand_ins = older.sides.into_iter().filter(|older| missing.iter().any(|side| side.name == older.name));
     let (all, before) = (found.iter().cloned().chain(stand_ins).collect::<Vec<_>>(), found.len());
     let ancestor = (all.len() > before).then_some(sha);
-    Ok(Some(Baseline { sides: if all.is_empty() { sides } else { Some(all) }, ancestor }))
+    Ok(Some(Baseline { sides: if all.is_empty() { sides } else { Some(all) }, ancestor, ran }))
 }
 
 /// The newest commit of the base's branch that is an ancestor of the base and was evaluated by trusted runs.
@@ -139,7 +143,7 @@ async fn nearest_evaluated(
     commit: &HeadCommit,
     planning: &Planning,
     base: &Sha,
-) -> Result<Option<(Sha, Vec<Side>)>, Failure> {
+) -> Result<Option<(Sha, Evidence)>, Failure> {
     let Some(branch) = &planning.branch else { return Ok(None) };
     let filter = Filter { branch: Some(branch.clone()), conclusion: None };
     let newest = history::runs(app, &repo.name, &filter, None, MOST_RUNS).await?;
@@ -156,7 +160,7 @@ async fn nearest_evaluated(
         if let Base::Ran(evidence) = base_evidence(app, &repo.name, &sha, planning).await?
             && !evidence.sides.is_empty()
         {
-            return Ok(Some((sha, evidence.sides)));
+            return Ok(Some((sha, evidence)));
         }
     }
     Ok(None)

@@ -1,11 +1,13 @@
 //! What runs have measured, as the gate compares it.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use workflows::{
     compare,
     evaluation::{BlobRef, Evaluation, Outcomes},
     gate::Side,
-    ids::Sha,
+    ids::{Digest, Sha},
     report::Ran,
     run::Conclusion,
 };
@@ -25,6 +27,8 @@ pub(super) struct Evidence {
     pub(super) twice_in: Option<u64>,
     /// One for each side.
     pub(super) ran: Vec<Ran>,
+    /// Job and evaluation → data set.
+    pub(super) datasets: BTreeMap<String, Digest>,
     /// A job that ended before it could evaluate.
     pub(super) failed_job: Option<(String, Conclusion, Option<String>)>,
 }
@@ -74,7 +78,14 @@ pub(super) async fn load(app: &App, runs: &[Run]) -> Result<Evidence, Failure> {
                     });
                 }
                 evidence.sides.push(compare::side(key, &evaluation, outcomes.as_ref()));
-                evidence.ran.push(wording::ran(&name, &evaluation, result.isolation));
+                let url = |side| app.outcomes_url(&run.repo, run.number, &job.record.id.key, &evaluation.name, side);
+                let beside = evaluation.beside.as_ref().and_then(|beside| beside.evaluation.outcomes.as_ref());
+                evidence.ran.push(Ran {
+                    head_outcomes: evaluation.outcomes.as_ref().map(|_| url("head")),
+                    base_outcomes: beside.map(|_| url("base")),
+                    ..wording::ran(&name, &evaluation, result.isolation)
+                });
+                evidence.datasets.insert(format!("{key}/{}", evaluation.name), evaluation.dataset.digest.clone());
             }
         }
     }

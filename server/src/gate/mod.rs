@@ -16,8 +16,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use workflows::{
     gate::{Policy, Side, Verdict, judge},
-    ids::{RepoName, Sha},
-    report::{CheckOutput, NothingJudged},
+    ids::{Forge, RepoName, Sha},
+    report::{CheckOutput, NothingJudged, Setting},
     run::Conclusion,
 };
 
@@ -26,7 +26,7 @@ use self::{
     baseline::{Baseline, decisive, settled_runs},
     evidence::Evidence,
     policy::PolicyFound,
-    wording::{About, Found},
+    wording::{About, Decided, Found},
 };
 use crate::{
     app::App,
@@ -38,8 +38,8 @@ use crate::{
         engine::Direction,
         keys,
         records::{
-            Acceptance, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repetition, Repo, Run, SelfChecked,
-            Wait,
+            Acceptance, Binding, FileOutcome, Gate, GateReport, HeadCommit, PolicySource, Repetition, Repo, Run,
+            SelfChecked, Wait,
         },
     },
 };
@@ -156,6 +156,7 @@ struct Judged {
     base: Option<Sha>,
     acceptance: Option<Acceptance>,
     /// A benchmark is to be repeated first.
+    binding: Option<Binding>,
     repetition: Option<Repetition>,
     /// What the gate said of the base against itself.
     self_check: Option<SelfChecked>,
@@ -163,10 +164,10 @@ struct Judged {
 
 impl Judged {
     fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
-        let Self { conclusion, output, verdict, base, acceptance, repetition: _, self_check: _ } = self;
+        let Self { conclusion, output, verdict, base, acceptance, binding, repetition: _, self_check: _ } = self;
         let CheckOutput { title, summary, text, annotations } = output;
         let text = (!text.is_empty()).then_some(text);
-        GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base, acceptance }
+        GateReport { since, at, conclusion, title, summary, text, annotations, verdict, base, acceptance, binding }
     }
 }
 
@@ -175,7 +176,7 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     let Some(runs) = settled_runs(app, commit, |_| true).await? else { return Ok(None) };
     let Some(planning) = decisive(&commit.plannings) else { return Ok(None) };
     let files: Vec<&FileOutcome> = commit.plannings.iter().flat_map(|planning| &planning.files).collect();
-    let about = About { app, commit, base: planning.base.as_ref(), ancestor: None };
+    let about = About { app, commit, base: planning.base.as_ref(), ancestor: None, setting: Setting::Page };
     if let Some(invalid) = wording::invalid_files(&files) {
         return Ok(Some(about.nothing(&invalid)));
     }
@@ -184,6 +185,12 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
     }
     let stored = app.store.get::<Repo>(&keys::repo(&commit.repo)).await?;
     let Some(repo) = stored.map(|repo| repo.record) else { return Ok(None) };
+
+    let setting = match repo.forge {
+        Forge::Local => Setting::Page,
+        Forge::Github => Setting::PageAndButton,
+    };
+    let about = About { setting, ..about };
 
     let mut head = evidence::load(app, &runs).await?;
     let failed: Vec<&Run> = runs.iter().filter(|run| run.conclusion().is_some_and(|own| !own.passes())).collect();
@@ -204,7 +211,11 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
         return Ok(Some(about.nothing(&NothingJudged::NothingEvaluated)));
     }
     let Some(baseline) = baseline::find(app, &repo, commit, planning, &head).await? else { return Ok(None) };
-    let Baseline { mut sides, ancestor } = baseline;
+    let Baseline { mut sides, ancestor, ran } = baseline;
+    for own in head.ran.iter_mut().filter(|own| own.base_outcomes.is_none()) {
+        let of_base = ran.iter().find(|base| base.evaluation == own.evaluation && base.job == own.job);
+        own.base_outcomes = of_base.and_then(|base| base.head_outcomes.clone());
+    }
     history::add(app, commit, planning, &found.policy, sides.as_deref_mut().unwrap_or_default()).await?;
     let base = planning.base.as_ref().filter(|_| sides.is_some());
     let verdict = judge_on_its_own_thread(&found, &head, sides).await?;
@@ -213,12 +224,19 @@ async fn judge_commit(app: &App, commit: &HeadCommit) -> Result<Option<Judged>, 
         PolicySource::Base { .. } => Vec::new(),
     };
     acceptances.extend(commit.acceptances.iter().cloned());
-    let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, base);
+    let binding = Binding {
+        head: commit.sha.clone(),
+        base: base.cloned(),
+        workflows: runs.iter().map(|run| (run.workflow_file.clone(), run.workflow.clone())).collect(),
+        datasets: head.datasets.clone(),
+    };
+    let acceptance = crate::acceptance::holding(acceptances.iter(), &verdict, &binding);
     let about = About { base, ancestor: ancestor.as_ref(), ..about };
     // The base as it was measured, also where there is nothing to compare the head with.
     let self_check = self_check::judge(app, commit, planning.base.as_ref(), &found.policy, &mut head).await?;
     let repetition = repeat::wanted(&found.policy, commit, &verdict, &head, app.clock.now());
-    let judged = about.verdict(found, verdict, &head, &failed, acceptance, self_check.as_ref());
+    let judged =
+        about.verdict(found, verdict, &head, &failed, Decided { acceptance, self_check: self_check.as_ref(), binding });
     Ok(Some(Judged { repetition, self_check, ..judged }))
 }
 

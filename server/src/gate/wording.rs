@@ -2,16 +2,16 @@
 
 use workflows::{
     gate::{Policy, Verdict},
-    ids::Sha,
+    ids::{Digest, Sha},
     protocol::Isolation,
-    report::{self, CheckOutput, CommitRef, Context, NothingJudged, Ran, nothing_judged},
+    report::{self, CheckOutput, CommitRef, Context, NothingJudged, Ran, Setting, nothing_judged},
     run::Conclusion,
 };
 
 use super::{Judged, evidence::Evidence};
 use crate::{
     app::App,
-    store::records::{Acceptance, FileOutcome, HeadCommit, Run, SelfChecked},
+    store::records::{Acceptance, Binding, FileOutcome, HeadCommit, Run, SelfChecked},
 };
 
 /// What a verdict, or its absence, is about.
@@ -21,6 +21,14 @@ pub(super) struct About<'a> {
     pub(super) base: Option<&'a Sha>,
     /// Stands in for the base where that has no results of its own.
     pub(super) ancestor: Option<&'a Sha>,
+    pub(super) setting: Setting,
+}
+
+/// What was decided beside the verdict.
+pub(super) struct Decided<'a> {
+    pub(super) acceptance: Option<&'a Acceptance>,
+    pub(super) self_check: Option<&'a SelfChecked>,
+    pub(super) binding: Binding,
 }
 
 impl About<'_> {
@@ -30,13 +38,23 @@ impl About<'_> {
             head: name(&self.commit.sha),
             base: self.base.map(name),
             run_url: Some(self.app.commit_url(self.commit)),
+            setting: self.setting,
             ..Context::default()
         }
     }
 
     pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
         let (conclusion, output) = nothing_judged(why, &self.context());
-        Judged { conclusion, output, verdict: None, base: None, acceptance: None, repetition: None, self_check: None }
+        Judged {
+            conclusion,
+            output,
+            verdict: None,
+            base: None,
+            acceptance: None,
+            binding: None,
+            repetition: None,
+            self_check: None,
+        }
     }
 
     pub(super) fn verdict(
@@ -45,9 +63,9 @@ impl About<'_> {
         verdict: Verdict,
         head: &Evidence,
         failed: &[&Run],
-        acceptance: Option<&Acceptance>,
-        self_check: Option<&SelfChecked>,
+        decided: Decided<'_>,
     ) -> Judged {
+        let Decided { acceptance, self_check, binding } = decided;
         let Found { policy, file, changed } = found;
         let mut context = Context { policy_file: Some(file), gate_changed: changed, ..self.context() };
         context.ran = head.ran.clone();
@@ -72,6 +90,7 @@ impl About<'_> {
             format!("The gate also judged the base against itself, as it does now and then, and {said}. That decides nothing here.")
         }));
         context.acceptance = acceptance.map(of_report);
+        context.bound_to = bound_to(&binding);
         let mut output = report::check_run(&verdict, &context);
         let mut conclusion = report::conclusion(&verdict, &policy.defaults);
         if let Some(acceptance) = acceptance {
@@ -89,10 +108,23 @@ impl About<'_> {
             verdict: Some(verdict),
             base: self.base.cloned(),
             acceptance: acceptance.cloned(),
+            binding: Some(binding),
             repetition: None,
             self_check: None,
         }
     }
+}
+
+fn bound_to(binding: &Binding) -> Vec<String> {
+    let Binding { head, base, workflows, datasets } = binding;
+    let short = |digest: &Digest| digest.hex().chars().take(12).collect::<String>();
+    let base = base.as_ref().map_or_else(|| "no base".to_owned(), |base| format!("the base `{base}`"));
+    let mut told = vec![format!("the head `{head}` and {base}")];
+    told.extend(
+        workflows.iter().map(|(file, digest)| format!("the workflow `{file}` as it ran (`{}`)", short(digest))),
+    );
+    told.extend(datasets.iter().map(|(of, digest)| format!("the data set of `{of}` (`{}`)", short(digest))));
+    told
 }
 
 /// A decision in a report's words.
@@ -149,6 +181,7 @@ pub(super) fn unusable(reason: &str) -> Judged {
         verdict: None,
         base: None,
         acceptance: None,
+        binding: None,
         repetition: None,
         self_check: None,
     }

@@ -30,6 +30,7 @@ pub(super) fn routes(config: &mut http::ServiceConfig) {
         .route("/{owner}/{repo}/runs/{number}/jobs/{key:.*}", http::get().to(job))
         .route("/{owner}/{repo}/runs/{number}/logs/{key:.*}", http::get().to(log))
         .route("/{owner}/{repo}/runs/{number}/artifacts/{name}", http::get().to(artifact))
+        .route("/{owner}/{repo}/runs/{number}/outcomes/{key:.*}", http::get().to(outcomes))
         .default_service(http::to(missing));
 }
 
@@ -213,6 +214,29 @@ async fn artifact(
     Ok(HttpResponse::Ok()
         .content_type("application/zstd")
         .insert_header(("content-disposition", "attachment; filename=\"artifact.tar.zst\""))
+        .streaming(stream))
+}
+
+#[derive(Debug, Deserialize)]
+struct OutcomesQuery {
+    evaluation: String,
+    #[serde(default)]
+    side: run_files::Side,
+}
+
+async fn outcomes(
+    app: http::Data<SharedApp>,
+    path: http::Path<(String, String, u64, String)>,
+    query: http::Query<OutcomesQuery>,
+) -> Result<HttpResponse, PageError> {
+    let (repo, key) = (repo_name(&path.0, &path.1)?, path.3.parse::<JobKey>()?);
+    let OutcomesQuery { evaluation, side } = query.into_inner();
+    let missing = || ApiError::NotFound(format!("run {} has no outcomes of `{evaluation}`", path.2));
+    let digest = run_files::outcomes(&app, &repo, path.2, &key, &evaluation, side).await?.ok_or_else(missing)?;
+    let stream = run_files::blob(&app, &digest).await.map_err(ApiError::from)?.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/zstd")
+        .insert_header(("content-disposition", "attachment; filename=\"outcomes.jsonl.zst\""))
         .streaming(stream))
 }
 

@@ -48,8 +48,13 @@ pub async fn run(app: &App, repo: &RepoName, number: u64, attempt: Option<u32>) 
         let Some(result) = &job.result else { continue };
         annotations.extend(result.annotations.iter().cloned());
         for head in &result.evaluations {
-            let base = baseline.iter().find(|base| base.name == head.name).cloned();
-            evaluations.push(EvaluationView { job: job.id.key.clone(), head: head.clone(), base });
+            // A run of another event may have measured another base.
+            let compared = |sha: Option<&Sha>| sha.is_none() || base.is_none() || sha == base.as_ref();
+            let beside = head.beside.as_deref().filter(|beside| compared(beside.sha.as_ref()));
+            let own = baseline.iter().find(|base| base.name == head.name);
+            let base = beside.map(|beside| &beside.evaluation).or(own).cloned();
+            let (job, beside) = (job.id.key.clone(), beside.is_some());
+            evaluations.push(EvaluationView { job, head: head.clone(), base, beside });
         }
     }
     let names = |key: &JobKey| jobs.iter().find(|job| job.id.key == *key).map(|job| job.planned.name.clone());

@@ -10,7 +10,9 @@ mod self_check;
 mod setting;
 
 pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
-pub use commit::{FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait};
+pub use commit::{
+    Binding, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait,
+};
 pub use delivery::{Delivery, DeliveryState};
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Member, Repo, Runner};

@@ -3,6 +3,7 @@
 
 mod answers;
 mod baselines;
+mod button;
 mod rounds;
 mod troubles;
 mod world;

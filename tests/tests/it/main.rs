@@ -1,8 +1,10 @@
 //! Everything end to end, in one binary. Each module is one story.
 
+mod acceptance;
 mod bad_input;
 mod baselines;
 mod check;
+mod compare;
 mod doctor;
 mod github;
 mod github_app;

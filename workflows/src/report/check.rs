@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Acceptance, CommitRef, Context,
+    escape::{code, plain},
     limits::{MAX_ANNOTATIONS, MAX_BYTES, MAX_TITLE, cut, shorten},
-    text::{cells, headline, next_steps, several_evaluations, word},
+    text::{cells, headline, judged, next_steps, reason, several_evaluations, word},
 };
 use crate::{
     gate::{Answer, RuleVerdict, Verdict, number},
@@ -76,7 +77,7 @@ fn summary(verdict: &Verdict, context: &Context) -> String {
         table(&mut out, &matter, several_evaluations(verdict));
         let open = matter.iter().filter(|rule| rule.verdict != Answer::Pass);
         for rule in open.take(20) {
-            let _ = writeln!(out, "- `{}` ({}): {}", code(&rule.metric), word(rule.verdict), plain(&rule.reason));
+            let _ = writeln!(out, "- **{}**: {}", word(rule.verdict), plain(&reason(rule)));
         }
         out.push('\n');
     }
@@ -147,6 +148,13 @@ fn details(verdict: &Verdict, context: &Context) -> String {
     flips(&mut out, verdict, context);
     ran(&mut out, context);
     statistics(&mut out, verdict);
+    if !context.bound_to.is_empty() {
+        out.push_str("This answer holds for nothing else than:\n\n");
+        for bound in &context.bound_to {
+            let _ = writeln!(out, "- {}", plain(bound));
+        }
+        out.push('\n');
+    }
     if let Some(url) = &context.run_url {
         let _ = writeln!(out, "[The run's page]({url}) has everything.");
     }
@@ -162,8 +170,8 @@ fn flips(out: &mut String, verdict: &Verdict, context: &Context) {
     let _ = writeln!(out, "### Flipped examples: {wrong} newly wrong, {right} newly right\n");
     for ran in &context.ran {
         if let (Some(head), Some(base)) = (&ran.head_outcomes, &ran.base_outcomes) {
-            let _ =
-                writeln!(out, "`{}`: [outcomes of the base]({base}), [of the head]({head})\n", code(&ran.evaluation));
+            let name = code(&ran.evaluation);
+            let _ = writeln!(out, "All outcomes of `{name}`: [the base's]({base}), [the head's]({head})\n");
         }
     }
     for (is_worse, all, title) in [(true, worse, "newly wrong"), (false, better, "newly right")] {
@@ -218,19 +226,9 @@ fn statistics(out: &mut String, verdict: &Verdict) {
         "| metric | test | n | worse / better | p | p, corrected | detectable |\n|---|---|---|---|---|---|---|\n",
     );
     for rule in &verdict.rules {
-        let none = || "–".to_owned();
-        let p = |p: Option<f64>| p.map_or_else(none, |p| number::digits(p, 2));
-        let discordant = rule.discordant.map_or_else(none, |d| format!("{} / {}", d.worse, d.better));
-        let detectable = rule.detectable.map_or_else(none, |d| number::size(&rule.metric, d));
-        let _ = writeln!(
-            out,
-            "| `{}` | {} | {} | {discordant} | {} | {} | {detectable} |",
-            code(&rule.metric),
-            rule.test,
-            number::thousands(rule.n),
-            p(rule.p),
-            p(rule.p_adjusted)
-        );
+        let [test, n, discordant, p, corrected, detectable] = judged(rule).map(|cell| cell.unwrap_or("–".to_owned()));
+        let metric = code(&rule.metric);
+        let _ = writeln!(out, "| `{metric}` | {test} | {n} | {discordant} | {p} | {corrected} | {detectable} |");
     }
     out.push_str(
         "\n_True change_ is where the real change lies, but for an error of alpha on each side. _Detectable_ is the \
@@ -262,40 +260,6 @@ fn commit(commit: &CommitRef) -> String {
         Some(url) => format!("[`{name}`]({url})"),
         None => format!("`{name}`"),
     }
-}
-
-/// Fit to stand between backticks in a table: ids and labels come from data sets that nobody vouches for.
-fn code(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                ' '
-            } else if c == '`' {
-                '\''
-            } else {
-                c
-            }
-        })
-        .collect();
-    let clean = shorten(clean.trim(), 120).replace('|', "\\|");
-    if clean.is_empty() { " ".to_owned() } else { clean }
-}
-
-/// Prose without mark-up of its own: no tags, no mentions, no line breaks. Backticks stay.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '@' => out.push_str("@\u{200b}"),
-            '|' => out.push_str("\\|"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

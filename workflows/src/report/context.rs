@@ -19,6 +19,21 @@ pub struct Context {
     /// Sentences for the reader: what disturbed the run, which ancestor stands in for the base, …
     pub notes: Vec<String>,
     pub acceptance: Option<Acceptance>,
+    pub setting: Setting,
+    /// What the verdict holds for, a sentence each: commits, workflow files, data sets.
+    pub bound_to: Vec<String>,
+}
+
+/// Where the reader is, and so what they can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Setting {
+    /// Before two files: there is nothing to merge and nobody to accept it.
+    #[default]
+    Offline,
+    /// A server's page has the way to accept.
+    Page,
+    /// The forge shows a button beside it.
+    PageAndButton,
 }
 
 /// A commit, or a file that stands for one.

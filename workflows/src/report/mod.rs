@@ -7,14 +7,16 @@
 mod check;
 mod conclusion;
 mod context;
+mod escape;
 mod limits;
+
 mod nothing;
 mod terminal;
 mod text;
 
 pub use check::{CheckOutput, check_run, markdown};
 pub use conclusion::conclusion;
-pub use context::{Acceptance, CommitRef, Context, Ran};
+pub use context::{Acceptance, CommitRef, Context, Ran, Setting};
 pub use limits::{MAX_ANNOTATIONS, MAX_BYTES, MAX_TITLE};
 pub use nothing::{NothingJudged, nothing_judged};
 pub use terminal::terminal;

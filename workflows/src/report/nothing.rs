@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CheckOutput, Context, check::plain};
+use super::{CheckOutput, Context, escape::plain};
 use crate::{
     protocol::{Annotation, AnnotationLevel},
     run::Conclusion,

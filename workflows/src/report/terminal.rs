@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::{
     Context,
-    text::{cells, headline, next_steps, several_evaluations, word},
+    text::{cells, headline, judged, next_steps, reason, several_evaluations, word},
 };
-use crate::gate::{Answer, Verdict, number};
+use crate::gate::{Answer, RuleVerdict, Verdict, number};
 
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
@@ -36,11 +36,7 @@ pub fn terminal(verdict: &Verdict, context: &Context, colour: bool, width: usize
         table(&mut out, verdict, width, &paint);
     }
     for rule in verdict.rules.iter().filter(|rule| rule.verdict != Answer::Pass) {
-        let said = match rule.reason.starts_with(&rule.metric) {
-            true => rule.reason.clone(),
-            false => format!("{}: {}", rule.metric, rule.reason),
-        };
-        let _ = writeln!(out, "\n{}", wrap(&said, width, ""));
+        let _ = writeln!(out, "\n{}", wrap(&reason(rule), width, ""));
     }
     let worse = verdict.flips.iter().filter(|flip| flip.worse);
     if verdict.flipped.worse + verdict.flipped.better > 0 {
@@ -64,7 +60,9 @@ fn table(out: &mut String, verdict: &Verdict, width: usize, paint: &dyn Fn(&str,
     let several = several_evaluations(verdict);
     let heads = ["", "metric", "base", "head", "change", "true change", "allowed"].map(str::to_owned);
     let mut rows = vec![(None, heads)];
+    let mut how = vec![String::new()];
     for rule in &verdict.rules {
+        how.push(clean(&judged_in_words(rule)));
         let [metric, base, head, change, interval, allowed] = cells(rule, several);
         let row =
             [word(rule.verdict).to_owned(), metric, base, head, change, interval, allowed].map(|cell| clean(&cell));
@@ -75,7 +73,7 @@ fn table(out: &mut String, verdict: &Verdict, width: usize, paint: &dyn Fn(&str,
     let total = |columns: &[usize]| columns.iter().map(|column| widths[*column] + 2).sum::<usize>();
     let layouts: [&[usize]; 3] = [&[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 6], &[0, 1, 2, 3, 4]];
     let columns = layouts.into_iter().find(|columns| total(columns) <= width + 2).unwrap_or(layouts[2]);
-    for (answer, row) in &rows {
+    for ((answer, row), how) in rows.iter().zip(&how) {
         let mut line = String::new();
         for column in columns {
             let cell = &row[*column];
@@ -91,7 +89,29 @@ fn table(out: &mut String, verdict: &Verdict, width: usize, paint: &dyn Fn(&str,
             let _ = write!(line, "{before}{cell}{after}");
         }
         let _ = writeln!(out, "{}", line.trim_end());
+        if !how.is_empty() {
+            let indent = " ".repeat(widths[0] + 2);
+            for line in wrap(&format!("{indent}{how}"), width.saturating_sub(indent.len()), "").lines() {
+                let _ = writeln!(out, "{indent}{}", paint(DIM, line));
+            }
+        }
     }
+}
+
+/// `mcnemar-midp, n 899, 40 worse and 3 better, p 0.0001 (corrected 0.0002), could have seen 1.20 pp`
+fn judged_in_words(rule: &RuleVerdict) -> String {
+    let [test, n, discordant, p, corrected, detectable] = judged(rule);
+    let p = p.map(|p| match corrected.filter(|corrected| *corrected != p) {
+        Some(corrected) => format!("p {p} (corrected {corrected})"),
+        None => format!("p {p}"),
+    });
+    let discordant = discordant.map(|pairs| match pairs.split_once(" / ") {
+        Some((worse, better)) => format!("{worse} worse and {better} better"),
+        None => pairs,
+    });
+    let n = n.map(|n| format!("n {n}"));
+    let detectable = detectable.map(|size| format!("could have seen {size}"));
+    [test, n, discordant, p, detectable].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Escapes in a data set's ids must not reach the terminal.

@@ -2,7 +2,7 @@
 
 use crate::gate::{Answer, RuleVerdict, Verdict, number};
 
-use super::{Context, limits::shorten};
+use super::{Context, Setting, limits::shorten};
 
 /// The verdict in words that a non-specialist understands; one sentence.
 pub(super) fn headline(verdict: &Verdict) -> String {
@@ -81,6 +81,27 @@ pub(super) fn cells(rule: &RuleVerdict, several: bool) -> [String; 6] {
     [metric, value(rule.base), value(rule.head), change, interval, rule.allowed.clone()]
 }
 
+/// A line's reason as a sentence that names its metric once.
+pub(super) fn reason(rule: &RuleVerdict) -> String {
+    match rule.reason.strip_prefix(&rule.metric).is_some_and(|rest| rest.starts_with(' ')) {
+        true => rule.reason.clone(),
+        false => format!("{}: {}", rule.metric, rule.reason),
+    }
+}
+
+/// How a line was judged: test, n, discordant pairs, p alone and corrected, detectable; none where there is none.
+pub(super) fn judged(rule: &RuleVerdict) -> [Option<String>; 6] {
+    let p = |p: Option<f64>| p.map(|p| number::digits(p, 2));
+    [
+        (rule.test != "none").then(|| rule.test.clone()),
+        (rule.n > 0).then(|| number::thousands(rule.n)),
+        rule.discordant.map(|d| format!("{} / {}", number::thousands(d.worse), number::thousands(d.better))),
+        p(rule.p),
+        p(rule.p_adjusted),
+        rule.detectable.map(|size| number::size(&rule.metric, size)),
+    ]
+}
+
 /// Whether lines are about more than one evaluation, so that each must say which.
 pub(super) fn several_evaluations(verdict: &Verdict) -> bool {
     let mut names = verdict.rules.iter().map(|rule| rule.evaluation.as_str()).filter(|name| !name.is_empty());
@@ -99,13 +120,16 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
             if verdict.flipped.worse > 0 {
                 steps.push("Look at the examples that became wrong: they usually share a cause.".to_owned());
             }
-            if context.acceptance.is_none() {
-                steps.push(
-                    "If the change is meant, a maintainer can accept it, with a reason, on the run's page, with `assay accept` or \
-                     by this check's button. Or allow it in the gate on the base branch first: a pull request is judged by the \
-                     base's policy."
-                        .to_owned(),
-                );
+            let ways = match context.setting {
+                Setting::Offline => None,
+                Setting::Page => Some("on the run's page or with `assay accept`"),
+                Setting::PageAndButton => Some("on the run's page, with `assay accept` or by this check's button"),
+            };
+            if let (Some(ways), None) = (ways, &context.acceptance) {
+                steps.push(format!(
+                    "If the change is meant, a maintainer can accept it, with a reason, {ways}. Or allow it in the gate on the \
+                     base branch first: a pull request is judged by the base's policy."
+                ));
             }
         }
         Answer::Inconclusive => {
@@ -119,12 +143,17 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
             if !verdict.nondeterministic.is_empty() {
                 steps.push("Make the evaluation deterministic: fix seeds and threads, and avoid kernels that are not.".to_owned());
             }
-            steps.push("Or allow a larger change in the gate, on the base branch.".to_owned());
+            steps.push(match context.setting {
+                Setting::Offline => "Or allow a larger change in the gate.".to_owned(),
+                Setting::Page | Setting::PageAndButton => "Or allow a larger change in the gate, on the base branch.".to_owned(),
+            });
         }
-        Answer::NoBaseline => steps.push(
-            "Merge once with the gate in place, or let a job evaluate the base's model as well: then there is a baseline."
-                .to_owned(),
-        ),
+        Answer::NoBaseline => steps.push(match context.setting {
+            Setting::Offline => "Compare outcomes of the same task on the same data set, which hold every metric of the rules.".to_owned(),
+            Setting::Page | Setting::PageAndButton => {
+                "Merge once with the gate in place, or let a job evaluate the base's model as well: then there is a baseline.".to_owned()
+            }
+        }),
         Answer::Pass => {}
     }
     if context.gate_changed {

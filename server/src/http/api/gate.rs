@@ -14,7 +14,7 @@ use crate::{
     gate, history,
     store::{
         keys,
-        records::{Acceptance, Gate, HeadCommit, SelfChecked, Via},
+        records::{Acceptance, Binding, Gate, HeadCommit, SelfChecked, Via},
     },
 };
 
@@ -33,6 +33,8 @@ struct Answer {
     text: Option<String>,
     base: Option<Sha>,
     verdict: Option<Verdict>,
+    /// What it holds for: commits, workflow files and data sets.
+    binding: Option<Binding>,
     /// The decision that let it pass in spite of its verdict.
     acceptance: Option<Acceptance>,
     url: Option<String>,
@@ -79,6 +81,7 @@ fn known(app: &SharedApp, commit: HeadCommit) -> Answer {
                 text: report.text,
                 base: report.base,
                 verdict: report.verdict,
+                binding: report.binding,
                 acceptance: report.acceptance,
                 url,
             }

@@ -5,6 +5,8 @@ use workflows::{
     ids::{RepoName, Sha},
 };
 
+use super::Binding;
+
 /// A named person's decision to merge in spite of a failed rule: bound to one head commit, one base and the
 /// numbers that they saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct Acceptance {
     pub at: Timestamp,
     pub reason: String,
     pub rules: Vec<AcceptedRule>,
+    /// What the numbers are of; absent where an older version wrote it.
+    #[serde(default)]
+    pub binding: Option<Binding>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use workflows::{
     gate::Verdict,
-    ids::{RepoName, Sha},
+    ids::{Digest, RepoName, Sha},
     protocol::Annotation,
     run::Conclusion,
     syntax::Diagnostic,
@@ -117,6 +119,28 @@ pub enum Gate {
     Concluded(Box<GateReport>),
 }
 
+/// What an answer holds for. With another of these it is another question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    pub head: Sha,
+    pub base: Option<Sha>,
+    /// Workflow file that ran → what it said.
+    pub workflows: BTreeMap<String, Digest>,
+    /// Job and evaluation → data set.
+    pub datasets: BTreeMap<String, Digest>,
+}
+
+impl Binding {
+    /// Whether it asks what `other` asked, of a head that may be another: the same base, and nothing that is named in
+    /// both says something else.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let agree = |a: &BTreeMap<String, Digest>, b: &BTreeMap<String, Digest>| {
+            a.iter().all(|(name, digest)| b.get(name).is_none_or(|other| other == digest))
+        };
+        self.base == other.base && agree(&self.workflows, &other.workflows) && agree(&self.datasets, &other.datasets)
+    }
+}
+
 /// The check run `assay/gate`, as concluded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateReport {
@@ -133,6 +157,9 @@ pub struct GateReport {
     /// The decision that let it pass.
     #[serde(default)]
     pub acceptance: Option<Acceptance>,
+    /// Absent where there was nothing to judge.
+    #[serde(default)]
+    pub binding: Option<Binding>,
 }
 
 /// What the forge was last told of a check run.

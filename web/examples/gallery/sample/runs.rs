@@ -52,6 +52,7 @@ fn run(header: RunHeader, verdict: Verdict, accuracy: f64) -> RunPage {
             job: "eval".parse().expect("a key"),
             head: evaluation(accuracy, "1c", 4_437),
             base: Some(evaluation(0.9644, "9f", 4_437)),
+            beside: false,
         }],
         artifacts: vec![
             ArtifactView { name: "model".parse().expect("a name"), bytes: 4_128, job: "build".to_owned() },
