@@ -160,7 +160,7 @@ async fn nearest_evaluated(
         if let Base::Ran(evidence) = base_evidence(app, &repo.name, &sha, planning).await?
             && !evidence.sides.is_empty()
         {
-            return Ok(Some((sha, evidence)));
+            return Ok(Some((sha, *evidence)));
         }
     }
     Ok(None)
@@ -201,7 +201,7 @@ pub(super) async fn settled_runs(
 enum Base {
     StillRunning,
     NeverRan,
-    Ran(Evidence),
+    Ran(Box<Evidence>),
 }
 
 async fn base_evidence(app: &App, repo: &RepoName, base: &Sha, planning: &Planning) -> Result<Base, Failure> {
@@ -211,7 +211,7 @@ async fn base_evidence(app: &App, repo: &RepoName, base: &Sha, planning: &Planni
     match settled_runs(app, &commit.record, is_trusted).await? {
         None => Ok(Base::StillRunning),
         Some(runs) if runs.is_empty() => Ok(Base::NeverRan),
-        Some(runs) => Ok(Base::Ran(evidence::load(app, &runs).await?)),
+        Some(runs) => Ok(Base::Ran(Box::new(evidence::load(app, &runs).await?))),
     }
 }
 
