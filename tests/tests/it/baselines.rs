@@ -64,6 +64,8 @@ async fn a_base_that_never_ran_is_evaluated_beside_the_head() {
     let beside = &evaluation(&site, 1).await["beside"];
     assert_eq!(beside["sha"], json!(main), "{beside:#}");
     assert!(beside["evaluation"]["outcomes"]["digest"].is_string(), "{beside:#}");
+    let page = site.client.get(gate["url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("base evaluated beside it"), "{page}");
 
     let same = site.commit("same", Some(&main), "Words", &[("README.md", b"words")]).await;
     let gate = site.gate(&same).await;
