@@ -5,9 +5,10 @@ use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     diagnostic::Sink,
+    hint,
     nearest::nearest,
     schema::{self, Keys, Shape},
-    scope::{self, Scope},
+    scope::Scope,
     yaml::{Kind, Node, Scalar},
 };
 use crate::expr::{self, ErrorKind, Segment, shortened};
@@ -148,17 +149,7 @@ impl Checker<'_, '_> {
             ErrorKind::Evaluation => "expression-evaluation",
         };
         let mut diagnostic = self.sink.make(node.at, node.length, code, error.message.clone());
-        let name = error.message.strip_prefix("Unrecognized named-value: '").and_then(|rest| rest.split('\'').next());
-        diagnostic.help = name.map(|name| {
-            let available = scope.contexts().join(", ");
-            if scope::is_context(name) {
-                format!("`{name}` is not available here; available are: {available}")
-            } else if let Some(near) = nearest(name, scope.contexts()) {
-                format!("did you mean `{near}`?")
-            } else {
-                format!("available here are: {available}; texts are written in single quotes")
-            }
-        });
+        diagnostic.help = hint::of(error, scope);
         self.sink.push(diagnostic);
     }
 

@@ -10,6 +10,7 @@ mod calls;
 mod check;
 mod diagnostic;
 mod graph;
+mod hint;
 mod injection;
 mod nearest;
 mod on;
