@@ -83,6 +83,12 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
+/// To two significant digits, upwards: an estimate should not look like a count.
+pub fn round_up(n: u64) -> u64 {
+    let scale = 10u64.pow((n.max(1).ilog10()).saturating_sub(1));
+    n.div_ceil(scale) * scale
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -108,7 +108,7 @@ impl Line<'_> {
                             SampleUnit::Blocks => "repetitions",
                             SampleUnit::EarlierValues => "earlier values",
                         };
-                        let (needed, n) = (number::thousands(round_up(needed)), number::thousands(found.n));
+                        let (needed, n) = (number::thousands(number::round_up(needed)), number::thousands(found.n));
                         format!("about {needed} {what} would probably tell; there are {n}")
                     }
                     None => {
@@ -152,10 +152,4 @@ impl Line<'_> {
             (_, false) => format!("{metric} is {value}, above the {limit} that are allowed"),
         }
     }
-}
-
-/// To two significant digits, upwards: an estimate should not look like a count.
-fn round_up(n: u64) -> u64 {
-    let scale = 10u64.pow((n.max(1).ilog10()).saturating_sub(1));
-    n.div_ceil(scale) * scale
 }

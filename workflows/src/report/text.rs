@@ -137,7 +137,7 @@ pub(super) fn next_steps(verdict: &Verdict, context: &Context) -> Vec<String> {
             if let Some(needed) = needed {
                 steps.push(format!(
                     "Evaluate on more data: about {} samples would probably settle every open rule.",
-                    number::thousands(needed)
+                    number::thousands(number::round_up(needed))
                 ));
             }
             if !verdict.nondeterministic.is_empty() {
