@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{Read as _, Take},
     path::{Path, PathBuf},
 };
 
@@ -11,12 +12,14 @@ fn error(path: &Path, row: Option<u64>, message: String) -> DataError {
     DataError { file: path.to_owned(), row, column: None, message }
 }
 
-fn open(path: &Path) -> Result<csv::Reader<File>, DataError> {
-    csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_path(path).map_err(|e| error(path, None, e.to_string()))
+/// Reads the first `bytes` bytes.
+fn open(path: &Path, bytes: u64) -> Result<csv::Reader<Take<File>>, DataError> {
+    let file = File::open(path).map_err(|e| error(path, None, e.to_string()))?;
+    Ok(csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(file.take(bytes)))
 }
 
 pub(super) fn columns(path: &Path) -> Result<Vec<Column>, DataError> {
-    let mut reader = open(path)?;
+    let mut reader = open(path, u64::MAX)?;
     let header = reader.headers().map_err(|e| error(path, None, e.to_string()))?;
     let mut columns: Vec<Column> = Vec::new();
     for name in header {
@@ -35,7 +38,7 @@ pub(super) fn columns(path: &Path) -> Result<Vec<Column>, DataError> {
 
 pub(super) struct CsvReader {
     path: PathBuf,
-    reader: csv::Reader<File>,
+    reader: csv::Reader<Take<File>>,
     /// Index in the file of each column asked for.
     indices: Vec<usize>,
     record: csv::StringRecord,
@@ -43,10 +46,11 @@ pub(super) struct CsvReader {
 }
 
 impl CsvReader {
-    pub(super) fn open(path: &Path, names: &[&str]) -> Result<Self, DataError> {
+    pub(super) fn open(path: &Path, bytes: u64, names: &[&str]) -> Result<Self, DataError> {
         let all = columns(path)?;
         let indices = names.iter().filter_map(|name| all.iter().position(|column| column.name == *name)).collect();
-        Ok(Self { path: path.to_owned(), reader: open(path)?, indices, record: csv::StringRecord::new(), read: 0 })
+        let reader = open(path, bytes)?;
+        Ok(Self { path: path.to_owned(), reader, indices, record: csv::StringRecord::new(), read: 0 })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Take},
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,7 @@ type Row = Map<String, Value>;
 
 struct Lines {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Take<File>>,
     line: Vec<u8>,
     /// Of the line read last.
     number: u64,
@@ -26,10 +26,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn open(path: &Path) -> Result<Self, DataError> {
+    /// Reads the first `bytes` bytes.
+    fn open(path: &Path, bytes: u64) -> Result<Self, DataError> {
         let error =
             |e: std::io::Error| DataError { file: path.to_owned(), row: None, column: None, message: e.to_string() };
-        let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(error)?);
+        let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(error)?.take(bytes));
         Ok(Self { path: path.to_owned(), file, line: Vec::new(), number: 0, rows: 0 })
     }
 
@@ -62,7 +63,7 @@ impl Lines {
 }
 
 pub(super) fn columns(path: &Path) -> Result<Vec<Column>, DataError> {
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open(path, u64::MAX)?;
     let Some(row) = lines.next()? else {
         let message = "it is empty; each line must hold one JSON object".to_owned();
         return Err(DataError { file: path.to_owned(), row: None, column: None, message });
@@ -98,8 +99,9 @@ pub(super) struct JsonlReader {
 }
 
 impl JsonlReader {
-    pub(super) fn open(path: &Path, columns: &[&Column]) -> Result<Self, DataError> {
-        Ok(Self { lines: Lines::open(path)?, columns: columns.iter().map(|column| (*column).clone()).collect() })
+    pub(super) fn open(path: &Path, bytes: u64, columns: &[&Column]) -> Result<Self, DataError> {
+        let columns = columns.iter().map(|column| (*column).clone()).collect();
+        Ok(Self { lines: Lines::open(path, bytes)?, columns })
     }
 }
 

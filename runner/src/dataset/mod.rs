@@ -12,7 +12,8 @@ mod parquet_file;
 mod values;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -60,7 +61,7 @@ impl Column {
     }
 }
 
-/// What must not change while a file is read.
+/// What must not change while a file is read. Readers of lines stop at `bytes`, so that a file that grows ends too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileState {
     bytes: u64,
@@ -68,7 +69,7 @@ struct FileState {
 }
 
 /// What is wrong with a data set, and where. Rows count from 1, as a person counts them, without the header.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub struct DataError {
     pub file: PathBuf,
     pub row: Option<u64>,
@@ -90,7 +91,7 @@ impl std::fmt::Display for DataError {
 }
 
 /// Streams rows of the columns that were asked for, in that order.
-pub trait Reader {
+pub trait Reader: Send {
     /// At most `rows` more rows (at least 1); none at the end.
     fn read(&mut self, rows: usize) -> Result<Option<Vec<Values>>, DataError>;
 }
@@ -148,8 +149,8 @@ impl Dataset {
         let columns: Vec<&Column> = names.iter().filter_map(|name| self.column(name)).collect();
         Ok(match &self.format {
             Format::Npz | Format::Npy => Box::new(npy::NpyReader::open(&self.path, &columns)?),
-            Format::Csv => Box::new(csv_file::CsvReader::open(&self.path, names)?),
-            Format::Jsonl => Box::new(jsonl::JsonlReader::open(&self.path, &columns)?),
+            Format::Csv => Box::new(csv_file::CsvReader::open(&self.path, self.state.bytes, names)?),
+            Format::Jsonl => Box::new(jsonl::JsonlReader::open(&self.path, self.state.bytes, &columns)?),
             Format::Parquet => Box::new(parquet_file::ParquetReader::open(&self.path, &columns)?),
             Format::Images(images) => Box::new(images::ImagesReader::new(images.clone(), names)),
         })
@@ -226,8 +227,10 @@ impl FileState {
 }
 
 fn digest_of(path: &Path) -> io::Result<(Digest, u64)> {
+    let file = fs::File::open(path)?;
+    let bytes = file.metadata()?.len();
     let mut hasher = Sha256::new();
-    let bytes = io::copy(&mut fs::File::open(path)?, &mut hasher)?;
+    let bytes = io::copy(&mut file.take(bytes), &mut hasher)?;
     Ok((Digest::from_sha256(hasher.finalize().into()), bytes))
 }
 

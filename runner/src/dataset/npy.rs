@@ -69,7 +69,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn stream(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+    fn stream(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(self.start))?;
         let bytes = file.take(self.compressed);
@@ -203,7 +203,7 @@ pub(super) struct NpyReader {
 
 struct Array {
     name: String,
-    stream: Box<dyn Read>,
+    stream: Box<dyn Read + Send>,
     format: Number,
     width: usize,
     buffer: Vec<u8>,
@@ -218,7 +218,7 @@ impl NpyReader {
         for column in columns {
             let stream = match entries.iter().find(|entry| entry.name == column.name) {
                 Some(entry) => entry.stream(path),
-                None => File::open(path).map(|file| Box::new(BufReader::new(file)) as Box<dyn Read>),
+                None => File::open(path).map(|file| Box::new(BufReader::new(file)) as Box<dyn Read + Send>),
             };
             let mut stream = stream.map_err(|e| error(e.to_string()))?;
             let header = read_header(&mut stream).map_err(error)?;

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runner::onnx::{EvalError, EvalSettings, TaskKind, evaluate, runtime::runtime};
+use runner::{
+    dataset::Dataset,
+    onnx::{EvalError, EvalSettings, TaskKind, evaluate, runtime::runtime},
+};
 
 use crate::python;
 
@@ -189,6 +192,25 @@ fn a_data_set_that_changes_while_it_is_read_is_refused() {
         refused.expect("a file that changed was taken for a minute").to_string()
     });
     assert!(message.contains("changing.jsonl: the file changed while it was read"), "{message}");
+}
+
+/// A file that grows faster than it is read would have no end.
+#[test]
+fn a_data_set_that_grows_is_read_as_far_as_it_went_when_opened_and_then_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, start, row) in [("log.jsonl", "", "{\"X\": 1}\n"), ("log.csv", "X\n", "1\n")] {
+        let path = directory.path().join(name);
+        fs::write(&path, start.to_owned() + &row.repeat(3)).unwrap();
+        let dataset = Dataset::open(&path).unwrap();
+        let before = dataset.digest().unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(row.repeat(5).as_bytes()).unwrap();
+        let mut reader = dataset.reader(&["X"]).unwrap();
+        let rows: usize = std::iter::from_fn(|| reader.read(2).unwrap()).map(|columns| columns[0].len()).sum();
+        assert_eq!(rows, 3, "{name}");
+        let message = dataset.check_unchanged().unwrap_err().to_string();
+        assert!(message.contains("the file changed while it was read"), "{message}");
+        assert_ne!(dataset.digest().unwrap(), before, "{name}");
+    }
 }
 
 /// Writes the first line again and again, each time with another number: the file keeps its length, so
