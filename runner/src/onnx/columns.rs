@@ -18,7 +18,8 @@ pub(super) struct Columns {
 
 /// What they say of a chunk of rows, but for the targets.
 pub(super) struct Labels {
-    pub ids: Vec<String>,
+    /// None: rows are named by their number from 0.
+    pub ids: Option<Vec<String>>,
     pub groups: Option<Vec<String>>,
     /// One per slice column.
     pub slices: Vec<Vec<String>>,
@@ -65,7 +66,6 @@ impl Columns {
     pub(super) fn take(
         &self,
         values: impl IntoIterator<Item = Values>,
-        rows: usize,
         dataset: &Dataset,
         done: usize,
         seen: &mut Ids,
@@ -80,9 +80,9 @@ impl Columns {
                 seen.check(&ids).map_err(|(index, message)| {
                     dataset.error(Some((done + index) as u64 + 1), Some(column), message)
                 })?;
-                ids
+                Some(ids)
             }
-            None => (done..done + rows).map(|row| row.to_string()).collect(),
+            None => None,
         };
         let groups = self.group.as_ref().map(|_| next());
         let slices = self.slices.iter().map(|_| next()).collect();

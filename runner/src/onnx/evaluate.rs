@@ -2,14 +2,19 @@
 
 mod judged;
 mod rows;
+mod sessions;
 
 use std::{
+    cell::LazyCell,
     collections::VecDeque,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
 use judged::Outcomes;
-use rows::{Rows, fixed_batch};
+use rows::{Batches, Read, Rows};
+use sessions::Sessions;
 use workflows::{
     evaluation::{Evaluation, FileFacts, OUTCOMES_SCHEMA, OutcomesHeader, ProviderFacts, Timing},
     ids::Digest,
@@ -18,16 +23,16 @@ use workflows::{
 pub use super::settings::{DEFAULT_BATCH, EvalSettings};
 use super::{
     answers::Answers,
-    columns::Columns,
+    columns::{Columns, Slices},
     error::EvalError,
     facts::device_name,
     inputs::{Given, Inputs},
     inspect::ModelFile,
     runtime::Runtime,
     session::{Model, SessionOptions},
-    tasks::{Chunk, TaskKind, TaskSetup, Told, task},
+    tasks::{Chunk, Task, TaskKind, TaskSetup, Told, task},
 };
-use crate::dataset::Dataset;
+use crate::dataset::{DataError, Dataset};
 
 /// Evaluates a model on a data set. The outcomes file, where one is asked for, appears only complete.
 pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation, EvalError> {
@@ -45,14 +50,13 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
 
     let loading = Instant::now();
     let options = SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };
-    let mut models = Model::open_several(runtime, &file, &options, settings.sessions)?;
+    let models = Model::open_several(runtime, &file, &options, settings.sessions)?;
     let model = &models[0];
     let load = loading.elapsed();
 
     let sides = sides(settings, model, &dataset, &columns)?;
     let images = Images::look(&dataset, &sides)?;
-    let dataset_facts = dataset_facts(&dataset, &images)?;
-    let batch = fixed_batch(model)?;
+    let batches = Batches::of(settings, model)?;
     let metrics: Option<Vec<String>> =
         settings.metrics.as_ref().map(|names| names.iter().filter(|name| *name != "model_bytes").cloned().collect());
     let mut task = task(&TaskSetup {
@@ -65,44 +69,57 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         pair: sides.len() > 1,
     })?;
 
-    let header = OutcomesHeader {
-        schema: OUTCOMES_SCHEMA,
-        task: settings.task.to_string(),
-        model: model_facts.digest.clone(),
-        dataset: dataset_facts.digest.clone(),
-        classes: Vec::new(),
-    };
-    let mut outcomes = Outcomes::new(settings, header);
+    let mut sessions = Sessions { models, batches, wanted: task.outputs(), run: Duration::ZERO };
+    let mut slices = Slices::new(settings);
+    let mut outcomes = Outcomes::new(settings);
     let mut told = Told { wanted: settings.outcomes.is_some(), judged: VecDeque::new() };
-    let mut rows = Rows::start(settings, &dataset, &columns, &sides, batch)?;
-    let wanted = task.outputs();
-    while let Some(read) = rows.next()? {
-        let answers = read
-            .sides
-            .iter()
-            .zip(&sides)
-            .map(|(converted, side)| rows.answers(&mut models, side, converted, &read, &wanted))
-            .collect::<Result<Vec<Answers>, EvalError>>()?;
-        let slices = rows.slices.numbers(&read.labels)?;
-        let chunk = Chunk {
-            first: read.first,
-            rows: read.rows,
-            targets: read.targets,
-            groups: read.labels.groups.as_deref(),
-            slices: &slices,
-            answers,
+    let mut done = 0;
+    let rows = Rows::start(settings, &dataset, &columns, &sides, batches)?;
+    let dataset_facts = thread::scope(|scope| {
+        // The model waits neither for the next rows, which are read meanwhile, nor for the digest of the whole file.
+        let (sender, chunks) = mpsc::sync_channel(1);
+        scope.spawn(move || rows.send(&sender));
+        let digesting = scope.spawn(|| dataset_facts(&dataset, &images));
+        let facts = LazyCell::new(|| digesting.join().expect("digesting does not panic"));
+        let header = |task: &dyn Task| {
+            Ok(OutcomesHeader {
+                schema: OUTCOMES_SCHEMA,
+                task: settings.task.to_string(),
+                model: model_facts.digest.clone(),
+                dataset: facts.as_ref().map_err(Clone::clone)?.digest.clone(),
+                classes: task.classes(),
+            })
         };
-        task.judge(chunk, &mut told)?;
-        outcomes.write(&mut told, || task.classes(), Some((&read.labels, &rows.slices)))?;
-    }
-    let Rows { done, run, slices, .. } = rows;
-    dataset.check_unchanged()?;
-    images.check_unchanged(&dataset, &sides)?;
-    if done == 0 {
-        return Err(dataset.error(None, None, "it has no rows".to_owned()).into());
-    }
-    task.finish(&mut told)?;
-    outcomes.write(&mut told, || task.classes(), None)?;
+        for read in chunks {
+            let mut read: Read = read?;
+            let answers = read
+                .sides
+                .iter()
+                .zip(&sides)
+                .map(|(converted, side)| sessions.answers(side, converted, &read))
+                .collect::<Result<Vec<Answers>, EvalError>>()?;
+            let numbers = slices.numbers(&read.labels)?;
+            let chunk = Chunk {
+                first: read.first,
+                rows: read.rows,
+                targets: std::mem::take(&mut read.targets),
+                groups: read.labels.groups.as_deref(),
+                slices: &numbers,
+                answers,
+            };
+            task.judge(chunk, &mut told)?;
+            outcomes.write(&mut told, || header(&*task), Some((&read, &slices)))?;
+            done += read.rows as u64;
+        }
+        dataset.check_unchanged()?;
+        images.check_unchanged(&dataset, &sides)?;
+        if done == 0 {
+            return Err(dataset.error(None, None, "it has no rows".to_owned()).into());
+        }
+        task.finish(&mut told)?;
+        outcomes.write(&mut told, || header(&*task), None)?;
+        Ok::<FileFacts, EvalError>(facts.as_ref().map_err(Clone::clone)?.clone())
+    })?;
 
     let mut metrics = task.metrics(None)?;
     metrics.insert("model_bytes".to_owned(), model_facts.bytes as f64);
@@ -115,7 +132,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
     Ok(Evaluation {
         name: settings.name.clone(),
         task: settings.task.to_string(),
-        n: done as u64,
+        n: done,
         metrics,
         per_class: task.per_class(),
         confusion: task.confusion(),
@@ -124,14 +141,14 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         dataset: dataset_facts,
         provider: ProviderFacts {
             requested: settings.provider.to_string(),
-            nodes: models[0].nodes().clone(),
+            nodes: sessions.models[0].nodes().clone(),
             device: device_name(settings.provider, settings.device),
             version: runtime.version().to_owned(),
             threads: settings.threads,
         },
         timing: Timing {
             load_ms: milliseconds(load),
-            run_ms: milliseconds(run),
+            run_ms: milliseconds(sessions.run),
             total_ms: milliseconds(started.elapsed()),
         },
         cached: false,
@@ -186,7 +203,7 @@ impl Images {
     }
 }
 
-fn dataset_facts(dataset: &Dataset, images: &Images) -> Result<FileFacts, EvalError> {
+fn dataset_facts(dataset: &Dataset, images: &Images) -> Result<FileFacts, DataError> {
     let (mut digest, mut bytes) = dataset.digest()?;
     if let Some((of_images, size)) = &images.0 {
         use sha2::{Digest as _, Sha256};
