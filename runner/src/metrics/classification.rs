@@ -71,9 +71,9 @@ pub struct Scores<'a> {
 #[derive(Debug, Clone)]
 pub struct Classified {
     confusion: Confusion,
-    log_loss: Mean,
-    brier: Mean,
-    calibration: Calibration,
+    log_loss: Option<Mean>,
+    brier: Option<Mean>,
+    calibration: Option<Calibration>,
     /// k → the share of examples whose target is among the k highest scores.
     top: Vec<(usize, Mean)>,
     ranks: Option<Ranks>,
@@ -85,7 +85,8 @@ struct Ranks {
     targets: Vec<u32>,
     /// Rows of all classes' scores; of two classes only the second's.
     scores: Vec<f64>,
-    weights: Vec<f64>,
+    /// None: all count the same.
+    weights: Option<Vec<f64>>,
 }
 
 impl Classified {
@@ -93,18 +94,19 @@ impl Classified {
     pub fn new<'n>(classes: usize, metrics: impl IntoIterator<Item = &'n str>) -> Self {
         let mut new = Self {
             confusion: Confusion::new(classes),
-            log_loss: Mean::default(),
-            brier: Mean::default(),
-            calibration: Calibration::new(CALIBRATION_BINS),
+            log_loss: None,
+            brier: None,
+            calibration: None,
             top: Vec::new(),
             ranks: None,
         };
         for name in metrics {
-            if let Some(k) = top_k(name) {
-                new.top.push((k, Mean::default()));
-            }
-            if is_of_ranks(name) {
-                new.ranks.get_or_insert_default();
+            match name {
+                "log_loss" => new.log_loss = Some(Mean::default()),
+                "brier" => new.brier = Some(Mean::default()),
+                "calibration_error" => new.calibration = Some(Calibration::new(CALIBRATION_BINS)),
+                name if is_of_ranks(name) => _ = new.ranks.get_or_insert_default(),
+                name => new.top.extend(top_k(name).map(|k| (k, Mean::default()))),
             }
         }
         new
@@ -120,16 +122,20 @@ impl Classified {
         self.confusion.add(target as usize, prediction as usize, weight);
         let Some(Scores { of_classes: row, epsilon }) = scores else { return };
         let goal = target as usize;
-        self.log_loss.add(log_loss_of(row[goal], epsilon), weight);
-        self.brier.add(brier_of(row, goal), weight);
-        self.calibration.add(row[prediction as usize], target == prediction, weight);
+        if let Some(log_loss) = &mut self.log_loss {
+            log_loss.add(log_loss_of(row[goal], epsilon), weight);
+        }
+        if let Some(brier) = &mut self.brier {
+            brier.add(brier_of(row, goal), weight);
+        }
+        if let Some(calibration) = &mut self.calibration {
+            calibration.add(row[prediction as usize], target == prediction, weight);
+        }
         for (k, mean) in &mut self.top {
             mean.add(f64::from(u8::from(in_top_k(row, goal, *k))), weight);
         }
         if let Some(ranks) = &mut self.ranks {
-            ranks.targets.push(target);
-            ranks.scores.extend_from_slice(if row.len() == 2 { &row[1..] } else { row });
-            ranks.weights.push(weight);
+            ranks.add(target, if row.len() == 2 { &row[1..] } else { row }, weight);
         }
     }
 
@@ -169,9 +175,9 @@ impl Classified {
             "f1_weighted" => confusion.f1(Average::Weighted),
             "matthews_corrcoef" => confusion.matthews_corrcoef(),
             "cohen_kappa" => confusion.cohen_kappa(),
-            "log_loss" => self.log_loss.get(),
-            "brier" => self.brier.get(),
-            "calibration_error" => self.calibration.error(),
+            "log_loss" => self.log_loss.as_ref().and_then(Mean::get),
+            "brier" => self.brier.as_ref().and_then(Mean::get),
+            "calibration_error" => self.calibration.as_ref().and_then(Calibration::error),
             other => match (&self.ranks, top_k(other)) {
                 (_, Some(k)) => self.top.iter().find(|(of, _)| *of == k).and_then(|(_, mean)| mean.get()),
                 (Some(ranks), None) => ranks.metric(other, classes)?,
@@ -182,17 +188,29 @@ impl Classified {
 }
 
 impl Ranks {
+    fn add(&mut self, target: u32, scores: &[f64], weight: f64) {
+        if weight != 1.0 && self.weights.is_none() {
+            self.weights = Some(vec![1.0; self.targets.len()]);
+        }
+        if let Some(weights) = &mut self.weights {
+            weights.push(weight);
+        }
+        self.targets.push(target);
+        self.scores.extend_from_slice(scores);
+    }
+
     fn metric(&self, name: &str, classes: usize) -> Result<Option<f64>, String> {
         let Self { targets, scores, weights } = self;
+        let weights = weights.as_deref();
         let second = || -> Vec<bool> { targets.iter().map(|target| *target == 1).collect() };
         let many = |how, by_support| {
             if classes == 2 {
                 return Err(format!("`{name}` is for more than two classes; take `roc_auc`"));
             }
-            Ok(roc_auc_multiclass(targets, scores, classes, how, by_support, Some(weights)))
+            Ok(roc_auc_multiclass(targets, scores, classes, how, by_support, weights))
         };
         Ok(match name {
-            "roc_auc" if classes == 2 => roc_auc(&second(), scores, Some(weights)),
+            "roc_auc" if classes == 2 => roc_auc(&second(), scores, weights),
             "roc_auc" => {
                 return Err(format!(
                     "`roc_auc` is for two classes, and there are {classes}; take `roc_auc_ovr` or `roc_auc_ovo`"
@@ -202,18 +220,16 @@ impl Ranks {
             "roc_auc_ovr_weighted" => many(MultiClass::OneVsRest, true)?,
             "roc_auc_ovo" => many(MultiClass::OneVsOne, false)?,
             "roc_auc_ovo_weighted" => many(MultiClass::OneVsOne, true)?,
-            "average_precision" if classes == 2 => average_precision(&second(), scores, Some(weights)),
+            "average_precision" if classes == 2 => average_precision(&second(), scores, weights),
             _ if classes == 2 => {
                 return Err(format!("`{name}` is for more than two classes; take `average_precision`"));
             }
-            "average_precision" => {
-                average_precision_multiclass(targets, scores, classes, Average::Macro, Some(weights))
-            }
+            "average_precision" => average_precision_multiclass(targets, scores, classes, Average::Macro, weights),
             "average_precision_micro" => {
-                average_precision_multiclass(targets, scores, classes, Average::Micro, Some(weights))
+                average_precision_multiclass(targets, scores, classes, Average::Micro, weights)
             }
             "average_precision_weighted" => {
-                average_precision_multiclass(targets, scores, classes, Average::Weighted, Some(weights))
+                average_precision_multiclass(targets, scores, classes, Average::Weighted, weights)
             }
             _ => None,
         })

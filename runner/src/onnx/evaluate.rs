@@ -13,8 +13,8 @@ use std::{
 };
 
 use judged::Outcomes;
-use rows::{Batches, Read, Rows};
-use sessions::Sessions;
+use rows::{Batches, Rows};
+use sessions::{Answered, Sessions};
 use workflows::{
     evaluation::{Evaluation, FileFacts, OUTCOMES_SCHEMA, OutcomesHeader, ProviderFacts, Timing},
     ids::Digest,
@@ -22,7 +22,6 @@ use workflows::{
 
 pub use super::settings::{DEFAULT_BATCH, EvalSettings};
 use super::{
-    answers::Answers,
     columns::{Columns, Slices},
     error::EvalError,
     facts::device_name,
@@ -69,16 +68,19 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         pair: sides.len() > 1,
     })?;
 
-    let mut sessions = Sessions { models, batches, wanted: task.outputs(), run: Duration::ZERO };
+    let sessions = Sessions { models, batches, wanted: task.outputs(), run: Duration::ZERO };
     let mut slices = Slices::new(settings);
     let mut outcomes = Outcomes::new(settings);
     let mut told = Told { wanted: settings.outcomes.is_some(), judged: VecDeque::new() };
     let mut done = 0;
     let rows = Rows::start(settings, &dataset, &columns, &sides, batches)?;
-    let dataset_facts = thread::scope(|scope| {
-        // The model waits neither for the next rows, which are read meanwhile, nor for the digest of the whole file.
-        let (sender, chunks) = mpsc::sync_channel(1);
-        scope.spawn(move || rows.send(&sender));
+    let (sessions, dataset_facts) = thread::scope(|scope| {
+        // Rows are read, answered and judged side by side, and the file is digested: nothing but the model's own time
+        // should count.
+        let (read, chunks) = mpsc::sync_channel(1);
+        scope.spawn(move || rows.send(&read));
+        let (answered, answers) = mpsc::sync_channel(1);
+        let answering = scope.spawn(|| sessions.answer(&sides, chunks, &{ answered }));
         let digesting = scope.spawn(|| dataset_facts(&dataset, &images));
         let facts = LazyCell::new(|| digesting.join().expect("digesting does not panic"));
         let header = |task: &dyn Task| {
@@ -90,14 +92,8 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
                 classes: task.classes(),
             })
         };
-        for read in chunks {
-            let mut read: Read = read?;
-            let answers = read
-                .sides
-                .iter()
-                .zip(&sides)
-                .map(|(converted, side)| sessions.answers(side, converted, &read))
-                .collect::<Result<Vec<Answers>, EvalError>>()?;
+        for answered in answers {
+            let Answered { mut read, answers } = answered?;
             let numbers = slices.numbers(&read.labels)?;
             let chunk = Chunk {
                 first: read.first,
@@ -118,7 +114,8 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         }
         task.finish(&mut told)?;
         outcomes.write(&mut told, || header(&*task), None)?;
-        Ok::<FileFacts, EvalError>(facts.as_ref().map_err(Clone::clone)?.clone())
+        let sessions = answering.join().expect("a session does not panic");
+        Ok::<_, EvalError>((sessions, facts.as_ref().map_err(Clone::clone)?.clone()))
     })?;
 
     let mut metrics = task.metrics(None)?;

@@ -59,7 +59,10 @@ pub(super) struct Rows<'a> {
     sides: &'a [Inputs],
     reader: Box<dyn Reader>,
     batches: Batches,
+    /// Rows of the next chunk: fewer at first, so that the model starts soon, then twice as many each time. Not very
+    /// few: from the first chunk a task tells probabilities from logits.
     chunk: usize,
+    longest: usize,
     ids: Ids,
     done: usize,
 }
@@ -82,13 +85,16 @@ impl<'a> Rows<'a> {
         batches: Batches,
     ) -> Result<Self, EvalError> {
         let names: Vec<&str> = sides.iter().flat_map(Inputs::columns).chain(columns.names()).collect();
+        let row_bytes = sides.iter().map(Inputs::row_bytes).sum();
+        let longest = settings.sessions as usize * chunk_rows(batches.rows, row_bytes);
         Ok(Self {
             dataset,
             columns,
             sides,
             reader: dataset.reader(&names)?,
             batches,
-            chunk: settings.sessions as usize * chunk_rows(batches.rows, sides.iter().map(Inputs::row_bytes).sum()),
+            chunk: (longest / 8).next_multiple_of(batches.rows),
+            longest,
             ids: Ids::default(),
             done: 0,
         })
@@ -96,6 +102,7 @@ impl<'a> Rows<'a> {
 
     fn read(&mut self) -> Result<Option<Read>, EvalError> {
         let Some(values) = self.reader.read(self.chunk)? else { return Ok(None) };
+        self.chunk = (2 * self.chunk).min(self.longest);
         let first = self.done as u64 + 1;
         let widths: usize = self.sides.iter().map(|side| side.columns().len()).sum();
         let rows = values[widths].len();

@@ -2,6 +2,7 @@
 
 use std::{
     ops::Range,
+    sync::mpsc::{Receiver, SyncSender},
     thread,
     time::{Duration, Instant},
 };
@@ -24,9 +25,36 @@ pub(super) struct Sessions {
     pub(super) run: Duration,
 }
 
+/// A chunk of rows, and for each side of them what the model said.
+pub(super) struct Answered {
+    pub(super) read: Read,
+    pub(super) answers: Vec<Answers>,
+}
+
 impl Sessions {
+    /// Answers chunk after chunk, until the end, an error, or nobody who waits for more.
+    pub(super) fn answer(
+        mut self,
+        sides: &[Inputs],
+        chunks: Receiver<Result<Read, EvalError>>,
+        to: &SyncSender<Result<Answered, EvalError>>,
+    ) -> Self {
+        for read in chunks {
+            let answered = read.and_then(|read| {
+                let of_side = |(converted, side)| self.answers(side, converted, &read);
+                let answers = read.sides.iter().zip(sides).map(of_side).collect::<Result<_, _>>()?;
+                Ok(Answered { read, answers })
+            });
+            let failed = answered.is_err();
+            if to.send(answered).is_err() || failed {
+                break;
+            }
+        }
+        self
+    }
+
     /// Runs the model on one side of a chunk: each session takes a run of batches.
-    pub(super) fn answers(&mut self, side: &Inputs, converted: &Converted, read: &Read) -> Result<Answers, EvalError> {
+    fn answers(&mut self, side: &Inputs, converted: &Converted, read: &Read) -> Result<Answers, EvalError> {
         let Self { batches, wanted, .. } = self;
         let share = read.rows.div_ceil(batches.rows).div_ceil(self.models.len()) * batches.rows;
         let asking = Asking { side, converted, first: read.first, batches: *batches, wanted };

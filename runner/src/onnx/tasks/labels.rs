@@ -103,6 +103,13 @@ impl Classes {
     }
 
     pub(super) fn index(&self, label: &Label) -> Option<u32> {
+        // Most data sets number their classes from 0, which saves hashing a million labels.
+        if let Label::Number(number) = label
+            && let Ok(number) = u32::try_from(*number)
+            && self.labels.get(number as usize) == Some(label)
+        {
+            return Some(number);
+        }
         self.index.get(label).copied()
     }
 
