@@ -98,20 +98,17 @@ fn product(vectors: &[(&String, &Vec<Value>)]) -> Result<Vec<Row>, InvalidMatrix
     if count > MAX_ROWS {
         return Err(too_many(count));
     }
-    let mut rows = vec![Row::new()];
-    for (name, values) in vectors {
-        rows = rows
-            .iter()
-            .flat_map(|row| {
-                values.iter().map(move |value| {
-                    let mut row = row.clone();
-                    row.insert((*name).clone(), value.clone());
-                    row
-                })
-            })
-            .collect();
-    }
-    Ok(rows)
+    // The last vector's values change fastest. Each row is made from its number: grown vector by vector, a matrix of
+    // many vectors would be copied for each of them.
+    let row = |number: usize| {
+        let mut every = count;
+        let member = |(name, values): &(&String, &Vec<Value>)| {
+            every /= values.len();
+            ((*name).clone(), values[number / every % values.len()].clone())
+        };
+        vectors.iter().map(member).collect::<Row>()
+    };
+    Ok((0..count).map(row).collect())
 }
 
 fn too_many(count: usize) -> InvalidMatrix {

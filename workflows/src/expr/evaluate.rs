@@ -12,8 +12,11 @@ use super::{
 /// How much text the functions of one expression may make, in bytes of UTF-16 as GitHub counts.
 const MAX_MEMORY: usize = 1 << 20;
 
+/// How much text `fromJSON` may read in one expression, in bytes: a context's text is no function's, and may be long.
+const MAX_PARSED: usize = 16 << 20;
+
 pub(super) fn evaluate<'e>(tree: &Tree<'e>, environment: &'e Environment<'_>) -> Result<Datum<'e>, Error> {
-    Evaluator { environment, memory: Cell::new(0) }.value(&tree.root)
+    Evaluator { environment, memory: Cell::new(0), read: Cell::new(0) }.value(&tree.root)
 }
 
 /// A context by its name, without case.
@@ -27,6 +30,7 @@ pub(super) fn context<'e>(environment: &'e Environment<'_>, name: &str) -> Optio
 struct Evaluator<'e, 'h> {
     environment: &'e Environment<'h>,
     memory: Cell<usize>,
+    read: Cell<usize>,
 }
 
 impl<'e> Evaluator<'e, '_> {
@@ -87,7 +91,7 @@ impl<'e> Evaluator<'e, '_> {
             Function::Format => self.text(functions::format(&values[0].to_text(), &values[1..])?)?,
             Function::Join => self.text(functions::join(&values[0], values.get(1)))?,
             Function::ToJson => self.text(functions::to_json(&values[0]))?,
-            Function::FromJson => Datum::owned(functions::from_json(&values[0].to_text())?),
+            Function::FromJson => self.parsed(&values[0].to_text())?,
             Function::Case => return case(values),
             Function::HashFiles => {
                 let patterns: Vec<String> = values.iter().map(|value| value.to_text().into_owned()).collect();
@@ -95,6 +99,14 @@ impl<'e> Evaluator<'e, '_> {
                 self.text(hash.map_err(Error::evaluation)?)?
             }
         })
+    }
+
+    fn parsed(&self, text: &str) -> Result<Datum<'e>, Error> {
+        self.read.set(self.read.get().saturating_add(text.len()));
+        if self.read.get() > MAX_PARSED {
+            return Err(Error::evaluation("The maximum allowed memory size was exceeded"));
+        }
+        functions::from_json(text).map(Datum::owned)
     }
 
     fn text(&self, text: String) -> Result<Datum<'e>, Error> {

@@ -78,6 +78,10 @@ pub fn evaluate_datum<'e>(expression: &'e str, environment: &'e Environment<'_>)
     }
 }
 
+/// How long a text may be once its expressions are replaced, in bytes. One expression is bounded by itself; but a text
+/// has as many as it likes, and each may be a whole context's text.
+pub const MAX_INTERPOLATED: usize = 16 << 20;
+
 /// Replaces every `${{ }}` in a text by its value as GitHub prints it.
 pub fn interpolate(template: &str, environment: &Environment<'_>) -> Result<String, Error> {
     let mut text = String::with_capacity(template.len());
@@ -86,7 +90,13 @@ pub fn interpolate(template: &str, environment: &Environment<'_>) -> Result<Stri
             Segment::Text(literal) => text.push_str(literal),
             Segment::Expression { source, at } => {
                 let value = evaluate_datum(source, environment).map_err(|error| error.moved(at))?;
-                text.push_str(&value.to_text());
+                let value = value.to_text();
+                if text.len() + value.len() > MAX_INTERPOLATED {
+                    let message =
+                        format!("the text has more than {MAX_INTERPOLATED} bytes once its expressions are replaced");
+                    return Err(Error::evaluation(message).moved(at));
+                }
+                text.push_str(&value);
             }
         }
     }

@@ -69,3 +69,15 @@ fn a_condition_is_not_evaluated_after_a_failure_unless_it_asks() {
     assert_eq!(condition(Some("fromJSON('') == 1"), &environment), Ok(false));
     assert!(condition(Some("always() && fromJSON('') == 1"), &environment).is_err());
 }
+
+#[test]
+fn what_contexts_hold_is_not_copied_without_end() {
+    let text = "x".repeat(1 << 20);
+    let environment = environment(json!({"env": {"LONG": text, "LIST": format!("[{}1]", "1,".repeat(1 << 19))}}));
+    assert_eq!(interpolate(&"${{ env.LONG }}".repeat(16), &environment).unwrap().len(), MAX_INTERPOLATED);
+    let error = interpolate(&"${{ env.LONG }}".repeat(17), &environment).unwrap_err();
+    assert!(error.message.contains("more than 16777216 bytes"), "{error}");
+    let often = vec!["fromJSON(env.LIST)[1] == 2"; 16].join(" || ");
+    let error = evaluate(&often, &environment).unwrap_err();
+    assert!(error.message.contains("memory size was exceeded"), "{error}");
+}

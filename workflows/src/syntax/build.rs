@@ -6,6 +6,8 @@ mod gate;
 mod job;
 mod step;
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -43,6 +45,8 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
 
 fn jobs(root: &Node, sink: &mut Sink<'_>) -> IndexMap<JobId, super::Job> {
     let mut jobs = IndexMap::new();
+    // Names are compared without case, as on GitHub.
+    let mut seen = HashSet::new();
     let Some(node) = get(root, "jobs") else { return jobs };
     let Kind::Mapping(entries) = &node.kind else { return jobs };
     for (key, value) in entries {
@@ -52,7 +56,7 @@ fn jobs(root: &Node, sink: &mut Sink<'_>) -> IndexMap<JobId, super::Job> {
                 sink.error(key.at, key.length, "job-id", format!("`{name}`: ids that begin with `__` are reserved"));
             }
             Ok(id) => {
-                if !jobs.keys().any(|known: &JobId| known.as_str().eq_ignore_ascii_case(&name)) {
+                if seen.insert(name.to_ascii_lowercase()) {
                     jobs.insert(id, job::read(key, value, sink));
                 }
             }

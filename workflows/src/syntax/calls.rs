@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     CallSecrets, Diagnostic, Input, InputKind, Job, JobBody, Located, Template, Workflow, WorkflowCall,
-    diagnostic::Sink, nearest::nearest,
+    diagnostic::Sink,
 };
 use serde_json::Value;
 
@@ -99,7 +99,8 @@ fn check(job: &Job, takes: &WorkflowCall, sink: &mut Sink<'_>) {
             None => {
                 let message = format!("`{}` takes no input `{name}`", uses.value);
                 let mut diagnostic = sink.make(given.at, 1, "unknown-input", message);
-                diagnostic.help = nearest(name, takes.inputs.keys().map(String::as_str))
+                diagnostic.help = sink
+                    .nearest(name, takes.inputs.keys().map(String::as_str))
                     .map(|near| format!("did you mean `{near}`?"));
                 sink.push(diagnostic);
             }

@@ -6,7 +6,6 @@ use std::{borrow::Cow, collections::HashSet};
 use super::{
     diagnostic::Sink,
     hint,
-    nearest::nearest,
     schema::{self, Keys, Shape},
     scope::Scope,
     yaml::{Kind, Node, Scalar},
@@ -83,7 +82,7 @@ impl Checker<'_, '_> {
                     _ => format!("expected {}, found `{}`", expected(shape), shortened(&written)),
                 },
             );
-            diagnostic.help = nearest(&written, words(shape)).map(|word| format!("did you mean `{word}`?"));
+            diagnostic.help = self.sink.nearest(&written, words(shape)).map(|word| format!("did you mean `{word}`?"));
             self.sink.push(diagnostic);
         }
     }
@@ -236,7 +235,7 @@ impl Checker<'_, '_> {
             "merge keys are not part of the language; repeat the keys, or use an alias for the whole value".to_owned()
         } else if of_other && !chosen.is_empty() {
             format!("`{name}` cannot stand beside {}", chosen.join(" or "))
-        } else if let Some(near) = nearest(name, known()) {
+        } else if let Some(near) = self.sink.nearest(name, known()) {
             format!("did you mean `{near}`?")
         } else {
             let mut names: Vec<&str> = known().collect();

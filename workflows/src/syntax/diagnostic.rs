@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::nearest::nearest;
+
 /// A place in a text; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Place {
@@ -71,6 +73,11 @@ impl<'f> Sink<'f> {
         if self.diagnostics.len() < MOST {
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// The known name that was most likely meant, while there is room for the remark that says so.
+    pub(crate) fn nearest<'k>(&self, name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        (self.diagnostics.len() < MOST).then(|| nearest(name, known))?
     }
 
     pub(crate) fn error(&mut self, at: Place, length: u32, code: &str, message: impl Into<String>) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Located, Workflow, diagnostic::Sink, nearest::nearest};
+use super::{Located, Workflow, diagnostic::Sink};
 use crate::ids::JobId;
 
 type Need = Located<JobId>;
@@ -21,7 +21,8 @@ pub(super) fn check(workflow: &Workflow, sink: &mut Sink<'_>) {
                     let length = need.value.as_str().len() as u32;
                     let message = format!("job `{id}` needs `{}`, which is no job of this workflow", need.value);
                     let mut diagnostic = sink.make(need.at, length, "unknown-need", message);
-                    diagnostic.help = nearest(need.value.as_str(), workflow.jobs.keys().map(|id| id.as_str()))
+                    diagnostic.help = sink
+                        .nearest(need.value.as_str(), workflow.jobs.keys().map(|id| id.as_str()))
                         .map(|near| format!("did you mean `{near}`?"));
                     sink.push(diagnostic);
                 }

@@ -54,10 +54,14 @@ pub fn parse(file: &str, text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
 /// Reads a file's bytes as text; the error names the place of the first byte that is no UTF-8.
 pub fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Box<Diagnostic>> {
     std::str::from_utf8(bytes).map_err(|error| {
+        let message = match bytes {
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "the file is UTF-16; save it as UTF-8",
+            _ => "the file is not UTF-8",
+        };
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         let at = Place { line: line.try_into().unwrap_or(u32::MAX), column: column.try_into().unwrap_or(u32::MAX) };
-        Box::new(Sink::new(file).make(at, 1, "not-utf-8", "the file is not UTF-8"))
+        Box::new(Sink::new(file).make(at, 1, "not-utf-8", message))
     })
 }

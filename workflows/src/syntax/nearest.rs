@@ -1,13 +1,18 @@
+/// Among more names than this nobody looks for the nearest.
+const MOST_KNOWN: usize = 1000;
+
 /// The known name that a person who wrote `name` most likely meant.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Quadratic in the lengths: a megabyte of a key is no typing error.
     if name.is_empty() || name.len() > 60 {
         return None;
     }
+    let name = &name.to_ascii_lowercase().replace('_', "-");
     let tolerance = 1 + name.chars().count() / 4;
     known
         .into_iter()
-        .map(|each| (distance(&name.to_ascii_lowercase().replace('_', "-"), each), each))
+        .take(MOST_KNOWN)
+        .map(|each| (distance(name, each), each))
         .filter(|(distance, _)| *distance <= tolerance)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, each)| each)

@@ -4,12 +4,13 @@ mod cron;
 mod events;
 mod inputs;
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::{
     Located, PullRequestTrigger, RefFilters, Severity, Triggers, WorkflowCall,
     diagnostic::Sink,
-    nearest::nearest,
     yaml::{Kind, Node},
 };
 use crate::expr::shortened;
@@ -31,14 +32,13 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Triggers {
             }
         }
         Kind::Mapping(entries) => {
-            let mut seen: Vec<String> = Vec::new();
+            let mut seen = HashSet::new();
             for (key, value) in entries {
                 let name = key.to_text().unwrap_or_default();
-                if seen.contains(&name.to_ascii_uppercase()) {
+                if !seen.insert(name.to_ascii_uppercase()) {
                     reader.error(key, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
                     continue;
                 }
-                seen.push(name.to_ascii_uppercase());
                 reader.event(key, &name, Some(value));
             }
         }
@@ -65,8 +65,10 @@ impl Reader<'_, '_> {
         let Some(keys) = EVENTS.iter().find(|keys| keys.name == name) else {
             let mut diagnostic =
                 self.sink.make(key.at, key.length, "unknown-event", format!("unknown event `{}`", shortened(name)));
-            diagnostic.help =
-                nearest(name, EVENTS.iter().map(|keys| keys.name)).map(|near| format!("did you mean `{near}`?"));
+            diagnostic.help = self
+                .sink
+                .nearest(name, EVENTS.iter().map(|keys| keys.name))
+                .map(|near| format!("did you mean `{near}`?"));
             return self.sink.push(diagnostic);
         };
         match name {
@@ -127,7 +129,7 @@ impl Reader<'_, '_> {
             let Some(known) = allowed().find(|known| *known == name) else {
                 let message = format!("unknown key `{}` under `{}`", shortened(&name), keys.name);
                 let mut diagnostic = self.sink.make(key.at, key.length, "unknown-key", message);
-                diagnostic.help = Some(match nearest(&name, allowed()) {
+                diagnostic.help = Some(match self.sink.nearest(&name, allowed()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known here are: {}", allowed().collect::<Vec<_>>().join(", ")),
                 });
@@ -170,7 +172,7 @@ impl Reader<'_, '_> {
         if !words.is_empty() && !words.contains(&text.as_str()) {
             let message = format!("`{}` is not an activity type of this event", shortened(&text));
             let mut diagnostic = self.sink.make(node.at, node.length, "unexpected-value", message);
-            diagnostic.help = Some(match nearest(&text, words.iter().copied()) {
+            diagnostic.help = Some(match self.sink.nearest(&text, words.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known are: {}", words.join(", ")),
             });

@@ -1,7 +1,7 @@
 //! YAML text → a tree in which every node knows its place.
 //!
 //! The only module that names the YAML parser. What it settles: the core schema of YAML 1.2 (so `on`
-//! is a word, not a boolean), aliases (copied, within [`MAX_NODES`]), and the bounds that keep a
+//! is a word, not a boolean), aliases (copied, within [`MAX_NODES`] and [`MAX_TEXT`]), and the bounds that keep a
 //! hostile file cheap. Events are pulled one by one and the stack is ours, so that nesting costs no
 //! recursion.
 
@@ -22,6 +22,9 @@ pub const MAX_NODE_DEPTH: usize = 100;
 
 /// How many nodes a file may have once its aliases are copied.
 pub const MAX_NODES: usize = 1_000_000;
+
+/// How many bytes of text a file may have once its aliases are copied: an anchor costs a letter each time.
+pub(super) const MAX_TEXT: usize = 16 << 20;
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -147,31 +150,72 @@ fn place(marker: &Marker) -> Place {
 
 struct Builder<'t> {
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
+    anchors: HashMap<usize, (Node, Size)>,
+    size: Size,
+    /// Of what anchors remember, each a copy of its own.
+    remembered: Size,
     root: Option<Node>,
     /// What is wrong with single values; the rest of the file can be read.
     remarks: Vec<Failure>,
     lines: Lines<'t>,
 }
 
-/// The lines of a text, asked for in their order.
+/// How large a tree is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    /// Bytes of its texts.
+    text: usize,
+}
+
+impl Size {
+    fn add(&mut self, more: Size, at: Place) -> Result<(), Failure> {
+        self.nodes += more.nodes;
+        self.text += more.text;
+        if self.nodes > MAX_NODES {
+            return Err(Failure::new(at, format!("more than {MAX_NODES} values once aliases are copied")));
+        }
+        if self.text > MAX_TEXT {
+            return Err(Failure::new(at, format!("more than {MAX_TEXT} bytes of text once aliases are copied")));
+        }
+        Ok(())
+    }
+
+    fn since(self, before: Size) -> Size {
+        Size { nodes: self.nodes - before.nodes, text: self.text - before.text }
+    }
+}
+
+/// The lines of a text. Places are asked for nearly in their order, so that each search goes on from the last one: a
+/// file of one line would cost its length for every place in it.
 struct Lines<'t> {
+    line: &'t str,
     rest: &'t str,
     number: u32,
+    /// A column of the line, from 0, and the byte where it begins.
+    column: usize,
+    offset: usize,
 }
 
 impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+        Self { line, rest, number: 1, column: 0, offset: 0 }
+    }
+
     /// The line of a place, cut in two there.
     fn around(&mut self, at: Place) -> (&'t str, &'t str) {
-        while self.number < at.line {
-            self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
-            self.number += 1;
-        }
-        let line = self.rest.split('\n').next().unwrap_or_default();
         let column = at.column as usize - 1;
-        let split = line.char_indices().nth(column).map_or(line.len(), |(offset, _)| offset);
-        line.split_at(split)
+        while self.number < at.line {
+            *self = Self { number: self.number + 1, ..Self::of(self.rest) };
+        }
+        if column < self.column {
+            (self.column, self.offset) = (0, 0);
+        }
+        let mut characters = self.line[self.offset..].char_indices();
+        self.offset += characters.nth(column - self.column).map_or(characters.offset(), |(offset, _)| offset);
+        self.column = column;
+        self.line.split_at(self.offset)
     }
 }
 
@@ -179,7 +223,7 @@ impl<'t> Lines<'t> {
 struct Open {
     at: Place,
     anchor: usize,
-    nodes_before: usize,
+    before: Size,
     content: Content,
 }
 
@@ -190,8 +234,15 @@ enum Content {
 
 impl<'t> Builder<'t> {
     fn of(text: &'t str) -> Self {
-        let lines = Lines { rest: text, number: 1 };
-        Builder { open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, remarks: Vec::new(), lines }
+        Builder {
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            size: Size::default(),
+            remembered: Size::default(),
+            root: None,
+            remarks: Vec::new(),
+            lines: Lines::of(text),
+        }
     }
 
     fn run(&mut self, text: &str) -> Result<(), Failure> {
@@ -222,9 +273,10 @@ impl<'t> Builder<'t> {
                         }
                     };
                     let length = underline(&text, style);
+                    let size = Size { nodes: 1, text: text.len() };
                     let node = Node { at, length, kind: Kind::Scalar { text: text.into_owned(), value } };
-                    self.count(1, at)?;
-                    self.remember(anchor, &node, 1);
+                    self.size.add(size, at)?;
+                    self.remember(anchor, &node, size)?;
                     self.add(node);
                 }
                 Event::SequenceStart(anchor, tag) => {
@@ -234,7 +286,7 @@ impl<'t> Builder<'t> {
                     let content = Content::Mapping { entries: Vec::new(), key: None };
                     self.start(span, anchor, tag.as_deref(), "map", content)?;
                 }
-                Event::SequenceEnd | Event::MappingEnd => self.end(),
+                Event::SequenceEnd | Event::MappingEnd => self.end()?,
             }
         }
         Ok(())
@@ -279,20 +331,22 @@ impl<'t> Builder<'t> {
         if self.open.len() >= MAX_NODE_DEPTH {
             return Err(Failure::new(at, format!("nested deeper than {MAX_NODE_DEPTH} levels")));
         }
-        self.count(1, at)?;
-        self.open.push(Open { at, anchor, nodes_before: self.nodes - 1, content });
+        let before = self.size;
+        self.size.add(Size { nodes: 1, text: 0 }, at)?;
+        self.open.push(Open { at, anchor, before, content });
         Ok(())
     }
 
-    fn end(&mut self) {
-        let Some(open) = self.open.pop() else { return };
+    fn end(&mut self) -> Result<(), Failure> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
         let kind = match open.content {
             Content::Sequence(items) => Kind::Sequence(items),
             Content::Mapping { entries, .. } => Kind::Mapping(entries),
         };
         let node = Node { at: open.at, length: 1, kind };
-        self.remember(open.anchor, &node, self.nodes - open.nodes_before);
+        self.remember(open.anchor, &node, self.size.since(open.before))?;
         self.add(node);
+        Ok(())
     }
 
     fn add(&mut self, node: Node) {
@@ -306,29 +360,23 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, nodes: usize) {
+    fn remember(&mut self, anchor: usize, node: &Node, size: Size) -> Result<(), Failure> {
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), nodes));
+            self.remembered.add(size, node.at)?;
+            self.anchors.insert(anchor, (node.clone(), size));
         }
+        Ok(())
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Failure> {
         let at = place(&span.start);
         // An anchor is known once its node is complete: an alias within it finds nothing.
-        let Some((node, nodes)) = self.anchors.get(&anchor) else {
+        let Some((node, size)) = self.anchors.get(&anchor) else {
             return Err(Failure::new(at, "an alias cannot stand inside the node that it names"));
         };
-        let (node, nodes) = (node.clone(), *nodes);
-        self.count(nodes, at)?;
+        self.size.add(*size, at)?;
+        let node = node.clone();
         self.add(node);
-        Ok(())
-    }
-
-    fn count(&mut self, nodes: usize, at: Place) -> Result<(), Failure> {
-        self.nodes += nodes;
-        if self.nodes > MAX_NODES {
-            return Err(Failure::new(at, format!("more than {MAX_NODES} values once aliases are copied")));
-        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Action;
-use crate::syntax::{ActionRef, Diagnostic, Place, Step, StepAction, Template, diagnostic::Sink, nearest::nearest};
+use crate::syntax::{ActionRef, Diagnostic, Place, Step, StepAction, Template, diagnostic::Sink};
 
 /// Actions of a repository that were read, with what is wrong with each, by folder (see [`action_folder`]). No action
 /// where the file could not be understood.
@@ -90,7 +90,7 @@ fn inputs(path: &str, at: Place, with: &IndexMap<String, Template>, action: &Act
         let first_line = given.value.lines().next().unwrap_or_default();
         let mut diagnostic =
             sink.make(given.at, length(first_line), "unknown-input", format!("`{path}` takes no input `{name}`"));
-        diagnostic.help = Some(match nearest(name, action.inputs.keys().map(String::as_str)) {
+        diagnostic.help = Some(match sink.nearest(name, action.inputs.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None if action.inputs.is_empty() => "it takes none".to_owned(),
             None => format!("it takes: {}", action.inputs.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),

@@ -1,5 +1,7 @@
 //! `gate:`: rules with their places; what each field means, the gate itself knows.
 
+use std::collections::HashSet;
+
 use crate::{
     expr::shortened,
     gate::{Defaults, FieldError, Policy},
@@ -18,15 +20,14 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
         return None;
     };
     let mut policy = Policy::default();
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let mut self_check = None;
     for (key, value) in entries {
         let name = key.to_text().unwrap_or_default();
-        if seen.contains(&name) {
+        if !seen.insert(name.clone()) {
             sink.error(key.at, key.length, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
             continue;
         }
-        seen.push(name.clone());
         if let ("self-check", Kind::Scalar { text, .. }) = (name.as_str(), &value.kind) {
             match Defaults::parse(&[(name, text.clone())]) {
                 Ok(defaults) => self_check = Some(defaults.self_check),

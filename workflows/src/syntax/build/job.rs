@@ -10,7 +10,6 @@ use crate::{
     syntax::{
         CallSecrets, Container, Job, JobBody, Located, Matrix, RunsOn, Strategy,
         diagnostic::Sink,
-        nearest::nearest,
         size,
         yaml::{Kind, Node},
     },
@@ -180,8 +179,9 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
             if !name.contains("${{") && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
                 right = false;
                 let mut diagnostic = sink.make(key.at, key.length, "matrix-exclude", matrix::no_such_vector(&name));
-                diagnostic.help =
-                    nearest(&name, vectors.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+                diagnostic.help = sink
+                    .nearest(&name, vectors.keys().map(String::as_str))
+                    .map(|near| format!("did you mean `{near}`?"));
                 sink.push(diagnostic);
             }
         }

@@ -1,5 +1,7 @@
 mod background;
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::{get, key, located, template, templates, texts};
@@ -108,7 +110,7 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     };
     let mut diagnostic = sink.make(node.at, node.length, "unknown-action", message);
     diagnostic.severity = crate::syntax::Severity::Warning;
-    let near = crate::syntax::nearest::nearest(name, BUILTIN.iter().map(|(name, _)| *name));
+    let near = sink.nearest(name, BUILTIN.iter().map(|(name, _)| *name));
     diagnostic.help = Some(match near {
         Some(near) if near != name => format!("did you mean `{near}`?"),
         _ => "Assay runs its own actions, `actions/checkout`, `upload-artifact`, `download-artifact` and `cache`, and \
@@ -122,7 +124,7 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
 /// Ids of steps: well formed, and each there once in its job.
 fn check_ids(list: &Node, sink: &mut Sink<'_>) {
     let Kind::Sequence(items) = &list.kind else { return };
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let mut check = |node: &Node, sink: &mut Sink<'_>| {
         let Some(id) = node.to_text().filter(|id| !id.is_empty()) else { return };
         let well_formed = id.parse::<crate::ids::JobId>().is_ok();
@@ -130,11 +132,10 @@ fn check_ids(list: &Node, sink: &mut Sink<'_>) {
             "a step's id is a letter or `_`, then letters, digits, `-` or `_`".to_owned()
         } else if id.starts_with("__") {
             format!("`{id}`: ids that begin with `__` are reserved")
-        } else if seen.contains(&id.to_ascii_lowercase()) {
-            format!("the id `{id}` is already used in this job")
-        } else {
-            seen.push(id.to_ascii_lowercase());
+        } else if seen.insert(id.to_ascii_lowercase()) {
             return;
+        } else {
+            format!("the id `{id}` is already used in this job")
         };
         sink.error(node.at, node.length, "step-id", message);
     };

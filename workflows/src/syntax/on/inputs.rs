@@ -12,7 +12,6 @@ use crate::{
         build::scalar_value,
         check,
         diagnostic::Sink,
-        nearest::nearest,
         schema::Shape,
         scope::Scope,
         yaml::{Kind, Node, Scalar},
@@ -211,7 +210,7 @@ fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
 pub(super) fn unknown(key: &Node, known: &[&'static str], sink: &mut Sink<'_>) {
     let name = key.to_text().unwrap_or_default();
     let mut diagnostic = sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(&name)));
-    diagnostic.help = Some(match nearest(&name, known.iter().copied()) {
+    diagnostic.help = Some(match sink.nearest(&name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known here are: {}", known.join(", ")),
     });

@@ -1,6 +1,8 @@
 //! What GitHub asks of `wait`, `wait-all`, `cancel` and `parallel`. Assay runs steps one after another; a workflow
 //! is to be right on GitHub all the same.
 
+use std::collections::HashSet;
+
 use super::get;
 use crate::syntax::{
     diagnostic::Sink,
@@ -10,7 +12,7 @@ use crate::syntax::{
 /// Checks one list of steps.
 pub(super) fn check(list: &Node, sink: &mut Sink<'_>) {
     let Kind::Sequence(items) = &list.kind else { return };
-    let mut known: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     for item in items {
         let own = get(item, "id").and_then(Node::to_text);
         known.extend(own.clone());
@@ -35,7 +37,7 @@ fn targets(node: &Node) -> Vec<&Node> {
     }
 }
 
-fn waits_for(target: &Node, known: &[String], own: Option<&str>, sink: &mut Sink<'_>) {
+fn waits_for(target: &Node, known: &HashSet<String>, own: Option<&str>, sink: &mut Sink<'_>) {
     // What is empty, or no text, was complained about already.
     let Some(name) = target.to_text().filter(|name| !name.is_empty() && !name.contains("${{")) else { return };
     let message = if own.is_some_and(|own| own.eq_ignore_ascii_case(&name)) {
