@@ -10,6 +10,7 @@ use std::{
     io,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::LazyLock,
 };
 
 use anyhow::Context;
@@ -60,6 +61,30 @@ pub struct Running {
     status: Option<ExitStatus>,
 }
 
+/// A shell has what it starts in the background ignore SIGINT and SIGQUIT, and so would all that this starts in turn: no
+/// step could clean up when its job is cancelled. Mended where it is so and nowhere else, since work between fork and
+/// exec rules out the faster `posix_spawn`.
+#[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
+fn listen_to_interrupts(command: &mut Command) {
+    static IGNORED: LazyLock<bool> = LazyLock::new(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << (libc::SIGINT - 1) | 1 << (libc::SIGQUIT - 1)) != 0)
+    });
+    if !*IGNORED {
+        return;
+    }
+    // SAFETY: the closure calls `signal` alone, which is async-signal-safe (signal-safety(7)), and touches no memory.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGINT, libc::SIGQUIT] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
+}
+
 impl Running {
     /// Starts `invocation` where `place` says.
     pub fn start(place: &Place<'_>, invocation: &Invocation) -> anyhow::Result<Self> {
@@ -78,6 +103,7 @@ impl Running {
         if let Some(directory) = &launch.directory {
             command.current_dir(directory);
         }
+        listen_to_interrupts(&mut command);
         let mut child = command.spawn().with_context(|| format!("cannot start `{}`", launch.argv[0]))?;
         // The command holds the pipes' write ends: without this the log would never end.
         drop(command);

@@ -179,8 +179,7 @@ async fn a_cancelled_job_cleans_up_and_is_cancelled() {
     steps:
       - run: |
           trap 'echo interrupted; exit 1' INT
-          # `sleep` is interrupted too: with `bash -e` its failure could end the script before the trap has its turn.
-          echo ready; while :; do sleep 0.05 || :; done
+          echo ready; while :; do sleep 0.05; done
       - run: echo never
       - { if: always(), run: "echo cleaned ${{ job.status }}" }
       - { if: cancelled(), run: echo knows }
@@ -196,6 +195,16 @@ async fn a_cancelled_job_cleans_up_and_is_cancelled() {
         .logged("\nknows")
         .not_logged("\nnever");
     assert_eq!(done.conclusions(), ["cancelled", "skipped", "success", "success"]);
+}
+
+/// A shell has what it starts in the background ignore SIGINT, which children inherit.
+#[test]
+fn a_runner_that_a_script_started_in_the_background_interrupts_its_steps_too() {
+    let story = "trap '' INT; exec \"$0\" --exact steps::a_cancelled_job_cleans_up_and_is_cancelled";
+    let this = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh").args(["-c", story]).arg(this).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test]
