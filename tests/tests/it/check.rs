@@ -49,8 +49,7 @@ runs:
 /// A file, where `assay check` finds fault with it, and in which words.
 type Hostile = (&'static str, Vec<u8>, &'static str, &'static str);
 
-/// What a stranger may push: each ends in a diagnostic, within a gigabyte of address space. None is a matter of time,
-/// but what searches a list for each member of a list would not come to its end here.
+/// What a stranger may push: each ends in a diagnostic, within a gigabyte of address space.
 #[test]
 fn hostile_files_end_in_a_diagnostic_within_bounded_memory() {
     let job = |more: String| format!("on: push\njobs:\n  a:\n    runs-on: linux\n{more}").into_bytes();

@@ -52,6 +52,11 @@ fn chunk_rows(batch: usize, row_bytes: usize) -> usize {
     (rows / batch).max(1) * batch
 }
 
+/// An eighth of the longest chunk, in whole batches and at least one.
+fn first_chunk(longest: usize, batch: usize) -> usize {
+    (longest / 8).max(1).next_multiple_of(batch)
+}
+
 /// Rows on their way from the data set to the model.
 pub(super) struct Rows<'a> {
     dataset: &'a Dataset,
@@ -93,7 +98,7 @@ impl<'a> Rows<'a> {
             sides,
             reader: dataset.reader(&names)?,
             batches,
-            chunk: (longest / 8).next_multiple_of(batches.rows),
+            chunk: first_chunk(longest, batches.rows),
             longest,
             ids: Ids::default(),
             done: 0,
@@ -125,6 +130,23 @@ impl<'a> Rows<'a> {
             let failed = read.is_err();
             if to.send(read).is_err() || failed {
                 return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_whole_batches_and_never_empty_however_wide_a_row() {
+        for batch in [1, 7, 32, 5000] {
+            for row_bytes in [0, 4, 256, 600_000, 2 << 20, 64 << 20] {
+                let longest = chunk_rows(batch, row_bytes);
+                let first = first_chunk(longest, batch);
+                assert!((batch..=longest).contains(&first), "{first} of {longest}, batch {batch}, {row_bytes} bytes");
+                assert_eq!((first % batch, longest % batch), (0, 0), "batch {batch}, {row_bytes} bytes");
             }
         }
     }
