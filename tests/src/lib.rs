@@ -4,6 +4,7 @@
 pub mod binary;
 pub mod browser;
 pub mod delivery;
+pub mod digits;
 pub mod github;
 pub mod npm;
 pub mod process;

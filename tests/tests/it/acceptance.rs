@@ -1,34 +1,14 @@
 //! A failed gate accepted with the binary, as a maintainer would; and the trail of it.
 
-use std::{path::Path, process::Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 use tests::{
     binary::assay,
+    digits::{FILE, WORKFLOW, example, first},
     site::{REPO, Site},
 };
 use workflows::ids::Sha;
-
-const FILE: &str = ".assay/workflows/evaluate.yml";
-
-const WORKFLOW: &str = "
-on: [push, pull_request]
-jobs:
-  eval:
-    runs-on: self-hosted
-    steps:
-      - uses: assay/checkout@v1
-      - id: eval
-        uses: assay/eval@v1
-        with: { model: model.onnx, dataset: heldout.npz, task: classification, metrics: 'accuracy, f1_macro' }
-gate:
-  accuracy: { max-drop: 1pp }
-  f1_macro: { max-drop: 1pp }
-";
-
-fn example(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path)).unwrap()
-}
 
 /// Runs `assay COMMAND … --server URL --repo REPO` with the token in the environment.
 fn run(site: &Site, token: &str, arguments: &[&str]) -> Output {
@@ -67,10 +47,8 @@ async fn page(site: &Site, sha: &Sha) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_maintainer_accepts_with_the_binary_and_the_audit_says_who_when_why_and_what() {
     let site = Site::start(&[]);
-    let (good, regressed, data) = (example("model.onnx"), example("variants/regressed.onnx"), example("heldout.npz"));
-    let files: [(&str, &[u8]); 3] = [(FILE, WORKFLOW.as_bytes()), ("model.onnx", &good), ("heldout.npz", &data)];
-    let main = site.commit("main", None, "A model", &files).await;
-    site.gate(&main).await;
+    let regressed = example("variants/regressed.onnx");
+    let main = first(&site, &format!("{WORKFLOW}  f1_macro: {{ max-drop: 1pp }}\n")).await;
     let token = server::secrets::api_token(&site.data).unwrap();
     let nobody = run(&site, &token, &["audit"]);
     assert_eq!(said(&nobody, 0).trim(), format!("nobody accepted a failed gate of {REPO}"));

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tests::{
     binary::assay,
     delivery::Delivery,
+    digits::example,
     process::ServerProcess,
     site::{REPO, Site},
     wait::until,
@@ -27,10 +28,6 @@ jobs:
     steps:
       - run: echo done
 ";
-
-fn example(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path)).unwrap()
-}
 
 /// Why a command of ours did not start to serve.
 fn refusal(arguments: &[&str], data: &Path) -> String {

@@ -1,30 +1,10 @@
 //! The base's model beside the head's: real models, a real runner, the local forge.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use tests::site::Site;
-use workflows::ids::Sha;
-
-const FILE: &str = ".assay/workflows/evaluate.yml";
-
-const WORKFLOW: &str = "
-on: [push, pull_request]
-jobs:
-  eval:
-    runs-on: self-hosted
-    steps:
-      - uses: assay/checkout@v1
-      - id: eval
-        uses: assay/eval@v1
-        with: { model: model.onnx, dataset: heldout.npz, task: classification, metrics: 'accuracy, f1_macro' }
-gate:
-  accuracy: { max-drop: 1pp }
-";
-
-fn example(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path)).unwrap()
-}
+use tests::{
+    digits::{WORKFLOW, example, first},
+    site::Site,
+};
 
 /// The same data in another file: the archive's comment, which ends it, says one letter.
 fn other_data() -> Vec<u8> {
@@ -34,14 +14,6 @@ fn other_data() -> Vec<u8> {
     bytes[length] = 1;
     bytes.push(b'x');
     bytes
-}
-
-async fn first(site: &Site, workflow: &str) -> Sha {
-    let (model, data) = (example("model.onnx"), example("heldout.npz"));
-    let files: [(&str, &[u8]); 3] = [(FILE, workflow.as_bytes()), ("model.onnx", &model), ("heldout.npz", &data)];
-    let main = site.commit("main", None, "A model", &files).await;
-    site.gate(&main).await;
-    main
 }
 
 /// The evaluation of a run's only job.

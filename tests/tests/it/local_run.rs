@@ -6,12 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::{binary::assay, site::Site};
-
-fn example(path: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use tests::{binary::assay, digits::example, site::Site};
 
 fn git(directory: &Path, arguments: &[&str]) {
     let output = Command::new("git")

@@ -9,6 +9,7 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 use tests::{
     browser::{Browser, Theme},
+    digits::example,
     site::{REPO, Site},
     wait::until_async,
 };
@@ -19,10 +20,6 @@ use tokio::{
 use workflows::ids::Sha;
 
 const WORKFLOW_FILE: &str = ".assay/workflows/evaluate.yml";
-
-fn example(path: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(path)).unwrap()
-}
 
 /// Main with the good model, three changes as in the demo, and the good one merged.
 async fn story(site: &Site) -> (Sha, Sha) {
