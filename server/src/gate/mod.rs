@@ -155,14 +155,28 @@ struct Judged {
     verdict: Option<Verdict>,
     base: Option<Sha>,
     acceptance: Option<Acceptance>,
-    /// A benchmark is to be repeated first.
     binding: Option<Binding>,
+    /// A benchmark is to be repeated first.
     repetition: Option<Repetition>,
     /// What the gate said of the base against itself.
     self_check: Option<SelfChecked>,
 }
 
 impl Judged {
+    /// Without a verdict.
+    fn unjudged(conclusion: Conclusion, output: CheckOutput) -> Self {
+        Self {
+            conclusion,
+            output,
+            verdict: None,
+            base: None,
+            acceptance: None,
+            binding: None,
+            repetition: None,
+            self_check: None,
+        }
+    }
+
     fn into_report(self, since: jiff::Timestamp, at: jiff::Timestamp) -> GateReport {
         let Self { conclusion, output, verdict, base, acceptance, binding, repetition: _, self_check: _ } = self;
         let CheckOutput { title, summary, text, annotations } = output;

@@ -45,16 +45,7 @@ impl About<'_> {
 
     pub(super) fn nothing(&self, why: &NothingJudged) -> Judged {
         let (conclusion, output) = nothing_judged(why, &self.context());
-        Judged {
-            conclusion,
-            output,
-            verdict: None,
-            base: None,
-            acceptance: None,
-            binding: None,
-            repetition: None,
-            self_check: None,
-        }
+        Judged::unjudged(conclusion, output)
     }
 
     pub(super) fn verdict(
@@ -175,16 +166,7 @@ pub(super) fn unusable(reason: &str) -> Judged {
         text: String::new(),
         annotations: vec![],
     };
-    Judged {
-        conclusion: Conclusion::Failure,
-        output,
-        verdict: None,
-        base: None,
-        acceptance: None,
-        binding: None,
-        repetition: None,
-        self_check: None,
-    }
+    Judged::unjudged(Conclusion::Failure, output)
 }
 
 /// Where an evaluation ran, for people.
