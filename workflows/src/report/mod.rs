@@ -9,7 +9,6 @@ mod conclusion;
 mod context;
 mod escape;
 mod limits;
-
 mod nothing;
 mod terminal;
 mod text;

@@ -100,14 +100,13 @@ fn table(out: &mut String, verdict: &Verdict, width: usize, paint: &dyn Fn(&str,
 
 /// `mcnemar-midp, n 899, 40 worse and 3 better, p 0.0001 (corrected 0.0002), could have seen 1.20 pp`
 fn judged_in_words(rule: &RuleVerdict) -> String {
-    let [test, n, discordant, p, corrected, detectable] = judged(rule);
+    let [test, n, _, p, corrected, detectable] = judged(rule);
     let p = p.map(|p| match corrected.filter(|corrected| *corrected != p) {
         Some(corrected) => format!("p {p} (corrected {corrected})"),
         None => format!("p {p}"),
     });
-    let discordant = discordant.map(|pairs| match pairs.split_once(" / ") {
-        Some((worse, better)) => format!("{worse} worse and {better} better"),
-        None => pairs,
+    let discordant = rule.discordant.map(|pairs| {
+        format!("{} worse and {} better", number::thousands(pairs.worse), number::thousands(pairs.better))
     });
     let n = n.map(|n| format!("n {n}"));
     let detectable = detectable.map(|size| format!("could have seen {size}"));
