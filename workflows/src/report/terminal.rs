@@ -118,10 +118,22 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// Units that stay with their number.
+const UNITS: [&str; 7] = ["pp", "%", "ms", "B", "kB", "MB", "GB"];
+
 fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let text = clean(text);
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let is_unit = UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')']));
+        match words.last_mut().filter(|last| is_unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => *number += &format!(" {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in clean(text).split_whitespace() {
+    for word in &words {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width.max(20) {
             lines.push(std::mem::replace(&mut line, indent.to_owned()));
         } else if !line.is_empty() {
@@ -147,6 +159,12 @@ mod tests {
             assert!(text.lines().skip(1).all(|line| line.chars().count() <= width), "{width}:\n{text}");
             assert_eq!(text.contains("true change"), width >= 120, "{text}");
         }
+    }
+
+    #[test]
+    fn a_number_and_its_unit_stay_on_one_line() {
+        assert_eq!(wrap("could have seen 2.84 pp, or less", 22, ""), "could have seen\n2.84 pp, or less");
+        assert_eq!(wrap("at most 95 % of them are told", 20, ""), "at most 95 % of them\nare told");
     }
 
     #[test]
