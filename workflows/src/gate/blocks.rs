@@ -13,9 +13,6 @@ const MAX_BLOCKS: usize = 400;
 impl Question<'_> {
     /// A benchmark whose blocks of head and base took turns on one device.
     pub(super) fn of_blocks(&self, head: &[f64], base: &[f64], reported: Values) -> Finding {
-        // It may be measured again where it cannot tell: all its looks together err with at most alpha (Bonferroni).
-        let looks = f64::from(self.defaults.repetitions) + 1.0;
-        let alpha = self.defaults.alpha / looks;
         if head.len() != base.len() {
             let reason = format!("the head has {} blocks and the base {}", head.len(), base.len());
             return open(Answer::Inconclusive, reported, reason);
@@ -37,14 +34,12 @@ impl Question<'_> {
             return open(Answer::Inconclusive, reported, "the benchmark has no blocks".to_owned());
         };
         let margin = self.margin(reported.base);
-        let mut comparison = if ratios {
+        let comparison = if ratios {
             let allowed = sign * (1.0 + sign * amount.value / 100.0).max(f64::MIN_POSITIVE).ln();
-            Comparison::of_blocks(&shift, allowed, alpha, |d| sign * reported.base * ((sign * d).exp() - 1.0))
+            Comparison::of_blocks(&shift, allowed, self.defaults, |d| sign * reported.base * ((sign * d).exp() - 1.0))
         } else {
-            Comparison::of_blocks(&shift, margin, alpha, |d| d)
+            Comparison::of_blocks(&shift, margin, self.defaults, |d| d)
         };
-        comparison.p_worse = (comparison.p_worse * looks).min(1.0);
-        comparison.p_fine = (comparison.p_fine * looks).min(1.0);
         Finding::Compared { comparison, values: reported, margin }
     }
 }

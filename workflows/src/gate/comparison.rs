@@ -1,7 +1,7 @@
 //! What a test found, before it is judged.
 
 use super::{
-    Answer, Discordant,
+    Answer, Defaults, Discordant,
     stats::{
         bootstrap::Distribution, hodges_lehmann::Shift, mcnemar, paired_t::MeanEstimate, special::normal_quantile,
         tango::PairedCounts, unconditional,
@@ -25,6 +25,8 @@ pub(super) struct Comparison {
     pub(super) discordant: Option<Discordant>,
     /// Standard error of the estimate where the truth is near it.
     pub(super) standard_error: f64,
+    /// Level of the bounds: alpha, or one look's part of it.
+    pub(super) level: f64,
 }
 
 /// What more of would tell more.
@@ -64,6 +66,7 @@ impl Comparison {
             unit: SampleUnit::Examples,
             discordant: Some(Discordant { worse: counts.worse, better: counts.better }),
             standard_error: (variance / n).sqrt(),
+            level: alpha,
         }
     }
 
@@ -78,11 +81,12 @@ impl Comparison {
         (if exact { "tango-exact" } else { "tango" }, worse, fine)
     }
 
-    /// Interleaved blocks of a benchmark. `to_unit` takes a shift to the metric's unit: percents are judged
-    /// on the logarithms' scale.
-    pub(super) fn of_blocks(shift: &Shift, margin: f64, alpha: f64, to_unit: impl Fn(f64) -> f64) -> Self {
+    /// Interleaved blocks of a benchmark, one look of those that the policy allows. `to_unit` takes a shift to the
+    /// metric's unit: percents are judged on the logarithms' scale.
+    pub(super) fn of_blocks(shift: &Shift, margin: f64, defaults: &Defaults, to_unit: impl Fn(f64) -> f64) -> Self {
+        let alpha = defaults.alpha_of_a_look();
         let (lower, upper) = shift.interval(alpha);
-        let (p_worse, p_fine) = shift.p_values(margin);
+        let (p_worse, p_fine) = defaults.over_looks(shift.p_values(margin));
         let (lower, upper) = (to_unit(lower), to_unit(upper));
         Self {
             test: "hodges-lehmann",
@@ -95,6 +99,7 @@ impl Comparison {
             unit: SampleUnit::Blocks,
             discordant: None,
             standard_error: (upper - lower) / (2.0 * normal_quantile(1.0 - alpha)),
+            level: alpha,
         }
     }
 
@@ -117,6 +122,7 @@ impl Comparison {
             unit: SampleUnit::Examples,
             discordant: None,
             standard_error: mean.standard_error,
+            level: alpha,
         }
     }
 
@@ -134,6 +140,7 @@ impl Comparison {
             unit: SampleUnit::Examples,
             discordant: None,
             standard_error: resampled.standard_error(),
+            level: alpha,
         }
     }
 
@@ -150,20 +157,24 @@ impl Comparison {
 
     /// The smallest true `d` beyond the margin that this comparison finds with the given power:
     /// `m + (z₁₋α + z_power) · se`. None where the data bound nothing.
-    pub(super) fn detectable(&self, margin: f64, alpha: f64, power: f64) -> Option<f64> {
-        let detectable = margin + (normal_quantile(1.0 - alpha) + normal_quantile(power)) * self.standard_error;
+    pub(super) fn detectable(&self, margin: f64, power: f64) -> Option<f64> {
+        let detectable = margin + self.reach(power);
         detectable.is_finite().then_some(detectable)
+    }
+
+    /// How far beyond the margin the truth must be to be found with the given power.
+    fn reach(&self, power: f64) -> f64 {
+        (normal_quantile(1.0 - self.level) + normal_quantile(power)) * self.standard_error
     }
 
     /// How many samples would tell with the given power if the truth is the estimate; none where that
     /// is more than a thousand times as many.
-    pub(super) fn needed(&self, margin: f64, alpha: f64, power: f64) -> Option<u64> {
-        let reach = (normal_quantile(1.0 - alpha) + normal_quantile(power)) * self.standard_error;
+    pub(super) fn needed(&self, margin: f64, power: f64) -> Option<u64> {
         // A prediction's error does not shrink with more history: one new value stays one.
         if self.unit == SampleUnit::EarlierValues {
             return None;
         }
-        let factor = (reach / (self.estimate - margin)).powi(2);
+        let factor = (self.reach(power) / (self.estimate - margin)).powi(2);
         let needed = (self.n as f64 * factor).ceil();
         (factor.is_finite() && factor <= 1000.0).then_some((needed as u64).max(self.n + 1))
     }
@@ -177,7 +188,7 @@ mod tests {
     fn detectable_agrees_with_the_sample_size_formula() {
         // practice.md C3: n = 1544 for 2 pp at 10 % discordance, power 0.8, one-sided 5 %.
         let counts = PairedCounts { worse: 77, better: 77, n: 1544 };
-        let detectable = Comparison::of_counts(counts, 0.0, 0.05).detectable(0.0, 0.05, 0.8).unwrap();
+        let detectable = Comparison::of_counts(counts, 0.0, 0.05).detectable(0.0, 0.8).unwrap();
         assert!((detectable - 0.02).abs() < 2e-4, "{detectable}");
     }
 
@@ -229,9 +240,9 @@ mod tests {
     #[test]
     fn nothing_is_needed_that_nobody_can_gather() {
         let even = PairedCounts { worse: 50, better: 50, n: 1000 };
-        assert_eq!(Comparison::of_counts(even, 0.0, 0.05).needed(0.0, 0.05, 0.8), None);
+        assert_eq!(Comparison::of_counts(even, 0.0, 0.05).needed(0.0, 0.8), None);
         let near = PairedCounts { worse: 60, better: 45, n: 1000 };
-        let needed = Comparison::of_counts(near, 0.0, 0.05).needed(0.0, 0.05, 0.8).unwrap();
+        let needed = Comparison::of_counts(near, 0.0, 0.05).needed(0.0, 0.8).unwrap();
         assert!((2_500..3_500).contains(&needed), "{needed}");
     }
 }

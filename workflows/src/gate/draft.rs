@@ -127,7 +127,7 @@ impl Draft {
         if let Some((samples, q)) = samples
             && let Bound::Max(limit) = self.bound
         {
-            return self.judge_quantile(samples, q, limit.in_metric_unit(0.0));
+            return self.judge_quantile(policy, samples, q, limit.in_metric_unit(0.0));
         }
         self.line.test = "bound".to_owned();
         let Some(value) = self.line.head else {
@@ -139,14 +139,15 @@ impl Draft {
         self.answered(if holds { Answer::Pass } else { Answer::Fail }, reason)
     }
 
-    fn judge_quantile(mut self, samples: &[f64], q: f64, limit: f64) -> Self {
+    fn judge_quantile(mut self, policy: &Policy, samples: &[f64], q: f64, limit: f64) -> Self {
         self.line.test = "quantile-bound".to_owned();
         if samples.iter().any(|sample| !sample.is_finite()) {
             return self.answered(Answer::Fail, "a measurement is not a finite number".to_owned());
         }
         let n = samples.len() as u64;
         let over = samples.iter().filter(|sample| **sample > limit).count() as u64;
-        let (p_worse, p_fine) = quantile::p_values(over, n, q);
+        // A repetition measures them anew.
+        let (p_worse, p_fine) = policy.defaults.over_looks(quantile::p_values(over, n, q));
         self.line.n = n;
         self.line.p = Some(p_worse);
         // The interval of a line is that of a change; where there is a limit alone the counts say it all.
@@ -163,7 +164,7 @@ impl Draft {
                 self.line.p = Some(comparison.p_worse);
                 self.line.n = comparison.n;
                 self.line.discordant = comparison.discordant;
-                self.line.detectable = comparison.detectable(margin, defaults.alpha, defaults.power);
+                self.line.detectable = comparison.detectable(margin, defaults.power);
                 let (low, high) = match sign(&self.bound) < 0.0 {
                     true => (-comparison.upper, -comparison.lower),
                     false => (comparison.lower, comparison.upper),
@@ -223,14 +224,14 @@ impl Draft {
             Open::Change { comparison, values, margin } => {
                 let answer = Comparison::decide(p_adjusted, comparison.p_fine, defaults.alpha);
                 if answer == Answer::Inconclusive {
-                    self.line.needed = comparison.needed(margin, defaults.alpha, defaults.power);
+                    self.line.needed = comparison.needed(margin, defaults.power);
                 }
                 self.line.verdict = answer;
                 self.line.reason = self.wording(policy).compared(&comparison, values, margin, answer, self.line.needed);
             }
             Open::Quantile { p_fine, over, q, limit, .. } => {
                 let answer = Comparison::decide(p_adjusted, p_fine, defaults.alpha);
-                let needed = quantile::needed(over, q, defaults.alpha);
+                let needed = quantile::needed(over, q, defaults.alpha_of_a_look());
                 // With too large a share above the limit, more measurements would not help.
                 let would_help = (over as f64) < (1.0 - q) * self.line.n as f64;
                 if answer == Answer::Inconclusive && needed > self.line.n && would_help {

@@ -120,6 +120,25 @@ fn default_repetitions() -> u32 {
     DEFAULT_REPETITIONS
 }
 
+/// What is measured anew by a repetition may be looked at more than once, and each look could err. Bonferroni: each
+/// has its part of alpha.
+impl Defaults {
+    fn looks(&self) -> f64 {
+        f64::from(self.repetitions) + 1.0
+    }
+
+    /// The level of one look: all of them together err with at most alpha.
+    pub(super) fn alpha_of_a_look(&self) -> f64 {
+        self.alpha / self.looks()
+    }
+
+    /// P-values of one look, to be compared with alpha.
+    pub(super) fn over_looks(&self, (p_worse, p_fine): (f64, f64)) -> (f64, f64) {
+        let each = |p: f64| (p * self.looks()).min(1.0);
+        (each(p_worse), each(p_fine))
+    }
+}
+
 impl Default for Defaults {
     fn default() -> Self {
         Self {

@@ -3,7 +3,7 @@
 use super::{Answer, Verdict};
 
 /// More blocks than these are not asked for in one repetition: a device would be held for hours.
-const MOST_BLOCKS: u64 = 400;
+pub(super) const MOST_BLOCKS: u64 = 400;
 
 /// Why, and with how many blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,13 @@ pub fn repeat(verdict: &Verdict, evaluation: &str, disturbed: bool) -> Option<Re
         return None;
     }
     let open = lines().filter(|rule| rule.verdict == Answer::Inconclusive);
-    let (needed, had) = open.filter_map(|rule| Some((rule.needed?, rule.n))).max()?;
-    let needed = needed.min(MOST_BLOCKS);
+    more(open.filter_map(|rule| Some((rule.needed?, rule.n))), MOST_BLOCKS)
+}
+
+/// As many blocks as the line needs that needs the most, of lines that cannot tell: (needed, had) of each.
+pub(super) fn more(open: impl Iterator<Item = (u64, u64)>, most: u64) -> Option<Repeat> {
+    let (needed, had) = open.max()?;
+    let needed = needed.min(most);
     (needed > had).then_some(Repeat::Blocks { had, needed })
 }
 

@@ -289,6 +289,42 @@ fn a_quantile_is_bounded_by_counting() {
 }
 
 #[test]
+fn what_a_repetition_measures_anew_is_judged_as_one_look_of_several() {
+    // Where one in a hundred is above, P(X ≤ 3) is 0.010 and P(X ≤ 4) is 0.029.
+    let judged = |over: usize, repetitions: u32| {
+        let samples = (0..1_000).map(|i| if i < over { 25.0 } else { 5.0 }).collect();
+        let bench = Side { samples: [("latency".to_owned(), samples)].into(), ..benchmark(8, 5.0) };
+        let policy = policy(vec![rule("latency_p99", &[("max", "20ms")])]);
+        let defaults = Defaults { repetitions, ..policy.defaults };
+        judge(&Policy { defaults, ..policy }, &[bench], None).verdict
+    };
+    assert_eq!([judged(4, 0), judged(4, 1), judged(3, 1)], [Answer::Pass, Answer::Inconclusive, Answer::Pass]);
+    // P(X ≥ 16) is 0.048 and P(X ≥ 18) is 0.014.
+    assert_eq!([judged(16, 0), judged(16, 1), judged(18, 1)], [Answer::Fail, Answer::Inconclusive, Answer::Fail]);
+
+    // What could be told, and what more would tell, is about one such look as well.
+    let told = |repetitions: u32| {
+        let wave =
+            |by: f64| (0..24).map(move |i| 10.0 * (1.0 + by) + 0.4 * f64::from((i * 7) % 11)).collect::<Vec<_>>();
+        let base = Side { blocks: [("latency_p50".to_owned(), wave(0.0))].into(), ..benchmark(8, 10.0) };
+        let mut head = Side { blocks: [("latency_p50".to_owned(), wave(0.05))].into(), ..benchmark(8, 10.5) };
+        head.blocks.get_mut("latency_p50").unwrap().rotate_left(5);
+        let policy = policy(vec![rule("latency_p50", &[("max-increase", "10%")])]);
+        let defaults = Defaults { repetitions, ..policy.defaults };
+        let verdict = judge(&Policy { defaults, ..policy }, &[head], Some(&[base]));
+        let line = only(&verdict);
+        let z = stats::special::normal_quantile;
+        let (level, (low, high)) = (0.05 / (1.0 + f64::from(repetitions)), line.interval.unwrap());
+        let error = (high - low) / (2.0 * z(1.0 - level));
+        let expected = 0.1 * line.base.unwrap() + (z(1.0 - level) + z(0.8)) * error;
+        assert!((line.detectable.unwrap() - expected).abs() < 1e-9, "{expected} {line:#?}");
+        line.needed
+    };
+    let (once, twice) = (told(0), told(1));
+    assert!(once.is_some() && twice > once, "{once:?} {twice:?}");
+}
+
+#[test]
 fn single_numbers_are_judged_against_their_history() {
     let number = |value: f64| Side { metrics: [("bleu".to_owned(), value)].into(), ..Side::default() };
     let history = vec![30.1, 29.8, 30.3, 30.0, 29.9, 30.2, 30.1];

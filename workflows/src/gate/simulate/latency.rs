@@ -14,8 +14,8 @@ use crate::gate::{
 const BLOCKS: usize = 30;
 
 /// A machine: the logarithm of a latency is drift + noise, now and then with an outlier.
-struct Machine {
-    random: Random,
+pub(super) struct Machine {
+    pub(super) random: Random,
     drift: f64,
 }
 
@@ -27,18 +27,34 @@ impl Machine {
     const NOISE: f64 = 0.05;
     const OUTLIERS: f64 = 0.01;
 
+    pub(super) fn new(seed: u64) -> Self {
+        Self { random: Random::new(seed), drift: 0.0 }
+    }
+
+    /// The logarithm of one latency.
     fn measure(&mut self) -> f64 {
+        self.state() + Self::NOISE * self.random.normal()
+    }
+
+    /// Logarithms of several latencies of one time, whose noise they have half in common.
+    pub(super) fn measure_all(&mut self, logs: &mut [f64]) {
+        let part = Self::NOISE * 0.5_f64.sqrt();
+        let common = self.state() + part * self.random.normal();
+        logs.iter_mut().for_each(|log| *log = common + part * self.random.normal());
+    }
+
+    /// The drift at the next time of measuring, now and then with an outlier.
+    fn state(&mut self) -> f64 {
         self.drift = Self::STAYS * self.drift + Self::INNOVATION * self.random.normal();
-        let mut log = self.drift + Self::NOISE * self.random.normal();
-        if self.random.uniform() < Self::OUTLIERS {
+        match self.random.uniform() < Self::OUTLIERS {
             // Between twice and five times as long.
-            log += (2.0 + 3.0 * self.random.uniform()).ln();
+            true => self.drift + (2.0 + 3.0 * self.random.uniform()).ln(),
+            false => self.drift,
         }
-        log.exp()
     }
 
     /// Another time, another state: the drift's own distribution.
-    fn later(&mut self) {
+    pub(super) fn later(&mut self) {
         self.drift = self.random.normal() * Self::INNOVATION / (1.0 - Self::STAYS * Self::STAYS).sqrt();
     }
 }
@@ -72,7 +88,7 @@ fn median(values: &mut [f64]) -> f64 {
 impl Study {
     /// Counts: fails, passes, intervals that hold the truth, and the alarms of the three others.
     fn stream(&self, plan: &Plan, seed: u64, comparisons: u64) -> [u64; 6] {
-        let mut machine = Machine { random: Random::new(seed), drift: 0.0 };
+        let mut machine = Machine::new(seed);
         let bencher = Bencher::new();
         let mut counts = [0; 6];
         let (shift, margin) = (self.shift.ln_1p(), self.margin.ln_1p());
@@ -80,7 +96,7 @@ impl Study {
             machine.later();
             let history: [f64; HISTORY] = std::array::from_fn(|_| {
                 machine.later();
-                let mut run: [f64; BLOCKS] = std::array::from_fn(|_| machine.measure());
+                let mut run: [f64; BLOCKS] = std::array::from_fn(|_| machine.measure().exp());
                 median(&mut run)
             });
             machine.later();
@@ -89,7 +105,7 @@ impl Study {
             for block in 0..BLOCKS {
                 // Who goes first is drawn anew for every block.
                 let head_first = machine.random.uniform() < 0.5;
-                let (first, second) = (machine.measure(), machine.measure());
+                let (first, second) = (machine.measure().exp(), machine.measure().exp());
                 let (of_head, of_base) = if head_first { (first, second) } else { (second, first) };
                 head[block] = of_head * shift.exp();
                 base[block] = of_base;

@@ -10,6 +10,7 @@
 mod accuracy;
 mod draw;
 mod latency;
+mod repetition;
 mod rivals;
 
 use serde::Serialize;
@@ -110,6 +111,10 @@ pub fn run(plan: &Plan, wanted: impl Fn(&str, &str) -> bool, mut told: impl FnMu
     keep(accuracy::coverage(plan, &wanted));
     for study in latency::studies().into_iter().filter(|study| wanted(&latency::describe(), &study.truth())) {
         keep(study.run(plan));
+    }
+    let known = repetition::Known::default();
+    for study in repetition::studies().into_iter().filter(|study| wanted(&study.describe(), &study.truth())) {
+        keep(study.run(plan, &known));
     }
     cells
 }
