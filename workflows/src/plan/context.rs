@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
@@ -78,8 +80,11 @@ fn payload(event: &Event, workflow: &Workflow) -> Value {
 
 /// The `needs` context: how the jobs that one needs directly have ended.
 pub fn needs_context(job: &Job, results: &IndexMap<JobId, NeedResult>) -> Value {
+    // Names are compared without case, as on GitHub.
+    let lower = |id: &JobId| id.as_str().to_ascii_lowercase();
+    let results: HashMap<String, &NeedResult> = results.iter().map(|(id, result)| (lower(id), result)).collect();
     let direct = job.needs.iter().filter_map(|need| {
-        let result = results.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(need.value.as_str()))?.1;
+        let result = results.get(&lower(&need.value))?;
         Some((need.value.as_str().to_owned(), result_value(result)))
     });
     Value::Object(direct.collect())

@@ -4,6 +4,7 @@
 mod call;
 mod context;
 mod expand;
+mod order;
 mod preview;
 mod select;
 

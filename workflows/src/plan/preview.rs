@@ -1,8 +1,14 @@
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Expansion, NeedResult, PlannedJob, Selection, call_inputs, expand, github_context, select};
+use super::{
+    Expansion, NeedResult, PlannedJob, Selection, call_inputs, expand, github_context,
+    order::{Ordered, in_order},
+    select,
+};
 use crate::{
     event::{Event, EventKind},
     ids::{JobId, JobKey},
@@ -85,20 +91,30 @@ pub fn preview(workflow: &Workflow, called: &Called, event: &Event, changed: Opt
 /// A call that leads to a workflow: its key and its display name.
 type Caller = (JobKey, String);
 
+/// What is taken to become of a job.
+struct Foreseen<'w> {
+    id: &'w JobId,
+    result: NeedResult,
+    /// It, or one that it needs directly or through others, which is skipped. All that a job's condition asks of its
+    /// ancestors, where none fails, is whether there is one.
+    skipped: Option<&'w JobId>,
+}
+
 impl Preview {
     fn plan(&mut self, workflow: &Workflow, called: &Called, contexts: &IndexMap<String, Value>, callers: &[Caller]) {
         let full = |key: JobKey| callers.last().map_or(key.clone(), |(caller, _)| caller.within(&key));
         let titled = |name: String| callers.last().map_or(name.clone(), |(_, caller)| format!("{caller} / {name}"));
-        let mut results: IndexMap<JobId, NeedResult> = IndexMap::new();
-        for id in in_order(workflow) {
-            let Some(job) = workflow.jobs.get(&id) else { continue };
+        let mut results: HashMap<&JobId, Foreseen<'_>> = HashMap::new();
+        for Ordered { id, needs: direct } in in_order(workflow) {
+            let Some(job) = workflow.jobs.get(id) else { continue };
             let needs: Vec<JobId> = job.needs.iter().map(|need| need.value.clone()).collect();
-            let ancestors = ancestors(workflow, &id);
-            let known = results.iter().filter(|(other, _)| ancestors.contains(other));
-            let known = known.map(|(id, result)| (id.clone(), result.clone())).collect();
-            let key = full(JobKey::new(&id, None));
+            let direct = || direct.iter().filter_map(|need| results.get(need));
+            let skipped = direct().find_map(|need| need.skipped);
+            let known = direct().map(|need| need.id).chain(skipped).filter_map(|id| results.get(id));
+            let known = known.map(|known| (known.id.clone(), known.result.clone())).collect();
+            let key = full(JobKey::new(id, None));
             let later = |reason: String| Later { id: key.clone(), needs: needs.clone(), reason };
-            let result = match expand(workflow, &id, contexts, &known, false) {
+            let result = match expand(workflow, id, contexts, &known, false) {
                 Expansion::Jobs(jobs) => {
                     self.jobs.extend(jobs.into_iter().map(|job| PlannedJob {
                         key: full(job.key),
@@ -137,7 +153,8 @@ impl Preview {
                     Conclusion::Success
                 }
             };
-            results.insert(id, NeedResult { result, outputs: IndexMap::new() });
+            let skipped = if result == Conclusion::Skipped { Some(id) } else { skipped };
+            results.insert(id, Foreseen { id, result: NeedResult { result, outputs: IndexMap::new() }, skipped });
         }
     }
 }
@@ -163,43 +180,4 @@ pub fn dispatch_inputs(workflow: &Workflow, event: &Event) -> Value {
         inputs.insert(name.clone(), value);
     }
     Value::Object(inputs)
-}
-
-/// Jobs with every need before its dependants; those in a cycle are left out.
-fn in_order(workflow: &Workflow) -> Vec<JobId> {
-    let mut order: Vec<JobId> = Vec::with_capacity(workflow.jobs.len());
-    let mut rest: Vec<&JobId> = workflow.jobs.keys().collect();
-    loop {
-        let before = rest.len();
-        rest.retain(|id| {
-            let ready = workflow.jobs[*id]
-                .needs
-                .iter()
-                .all(|need| order.iter().any(|done| done.as_str().eq_ignore_ascii_case(need.value.as_str())));
-            if ready {
-                order.push((*id).clone());
-            }
-            !ready
-        });
-        if rest.is_empty() || rest.len() == before {
-            return order;
-        }
-    }
-}
-
-/// Every job that a job needs, directly or through others.
-fn ancestors(workflow: &Workflow, id: &JobId) -> Vec<JobId> {
-    let mut found: Vec<JobId> = Vec::new();
-    let mut open = vec![id.clone()];
-    while let Some(id) = open.pop() {
-        let Some(job) = workflow.jobs.get(&id) else { continue };
-        for need in &job.needs {
-            let known = workflow.jobs.keys().find(|id| id.as_str().eq_ignore_ascii_case(need.value.as_str()));
-            if let Some(known) = known.filter(|known| !found.contains(known)) {
-                found.push(known.clone());
-                open.push(known.clone());
-            }
-        }
-    }
-    found
 }

@@ -176,3 +176,19 @@ fn skips_propagate_unless_the_condition_asks() {
         run(", if: cancelled()", Conclusion::Success, true) && !run(", if: cancelled()", Conclusion::Failure, false)
     );
 }
+
+#[test]
+fn a_skip_far_above_is_felt_through_a_job_that_ran() {
+    let workflow = workflow(
+        "on: push\njobs:\n  a: { runs-on: x, if: false }\n  b: { runs-on: x, needs: A, if: always() }\n  \
+         c: { runs-on: x, needs: b }\n  d: { runs-on: x, needs: b, if: '!failure()' }\n  e: { runs-on: x, needs: d }\n  \
+         f: { runs-on: x, needs: g, if: needs.g.result == 'success' }\n  g: { runs-on: x }\n",
+    );
+    let preview = preview(&workflow, &crate::syntax::Called::new(), &push("refs/heads/main"), None);
+    let run: Vec<String> = preview.jobs.iter().map(|job| job.key.to_string()).collect();
+    let skipped: Vec<String> = preview.skipped.iter().map(|skip| skip.id.to_string()).collect();
+    assert_eq!(
+        (run, skipped),
+        (vec!["b", "d", "g", "f"].into_iter().map(String::from).collect(), vec!["a".into(), "c".into(), "e".into()])
+    );
+}
