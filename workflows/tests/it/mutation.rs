@@ -86,10 +86,23 @@ fn damaged_workflows_are_read_to_their_end() {
         for diagnostic in diagnostics.iter().take(20) {
             assert!(!to_text(diagnostic, &text, &Paint::PLAIN).is_empty());
         }
+        same_with_the_parser(&text);
         count += 1;
     }
     println!("{count} damaged workflows in {:?}", start.elapsed());
     assert!(count > 0);
+}
+
+/// Most files are read without the YAML parser: what is read must be the same with it. A file with a carriage return is
+/// always the parser's.
+fn same_with_the_parser(text: &str) {
+    let below = |comment: &str| parse("w.yml", &format!("{comment}\n{text}"));
+    assert_eq!(format!("{:?}", below("#")), format!("{:?}", below("#\r")), "{text:?}");
+}
+
+#[test]
+fn whole_workflows_are_read_as_by_the_parser() {
+    seeds("workflows").iter().for_each(|text| same_with_the_parser(text));
 }
 
 #[test]

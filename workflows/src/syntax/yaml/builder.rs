@@ -1,0 +1,224 @@
+//! What the parser tells, one thing after the other → the tree, within its bounds. The stack is ours, so that nesting costs
+//! no recursion.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use saphyr_parser::{ScalarStyle, Tag};
+
+use super::{Failure, Kind, MAX_NODE_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, lines::Lines, scalar};
+use crate::syntax::Place;
+
+pub(super) struct Builder<'t> {
+    open: Vec<Open>,
+    anchors: HashMap<usize, (Node, Size)>,
+    size: Size,
+    /// Of what anchors remember, each a copy of its own.
+    remembered: Size,
+    root: Option<Node>,
+    /// What is wrong with single values; the rest of the file can be read.
+    remarks: Vec<Failure>,
+    lines: Lines<'t>,
+}
+
+/// How large a tree is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    /// Bytes of its texts.
+    text: usize,
+}
+
+impl Size {
+    fn add(&mut self, more: Size, at: Place) -> Result<(), Failure> {
+        self.nodes += more.nodes;
+        self.text += more.text;
+        if self.nodes > MAX_NODES {
+            return Err(Failure::new(at, format!("more than {MAX_NODES} values once aliases are copied")));
+        }
+        if self.text > MAX_TEXT {
+            return Err(Failure::new(at, format!("more than {MAX_TEXT} bytes of text once aliases are copied")));
+        }
+        Ok(())
+    }
+
+    fn since(self, before: Size) -> Size {
+        Size { nodes: self.nodes - before.nodes, text: self.text - before.text }
+    }
+}
+
+/// A collection whose end has not come yet.
+struct Open {
+    at: Place,
+    anchor: usize,
+    before: Size,
+    content: Content,
+}
+
+pub(super) enum Content {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node> },
+}
+
+impl Content {
+    pub(super) fn list() -> Self {
+        Content::Sequence(Vec::new())
+    }
+
+    pub(super) fn mapping() -> Self {
+        Content::Mapping { entries: Vec::new(), key: None }
+    }
+}
+
+impl<'t> Builder<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        Builder {
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            size: Size::default(),
+            remembered: Size::default(),
+            root: None,
+            remarks: Vec::new(),
+            lines: Lines::of(text),
+        }
+    }
+
+    /// Of a document that says nothing there is none.
+    pub(super) fn finish(self) -> (Option<Node>, Vec<Failure>) {
+        (self.root, self.remarks)
+    }
+
+    /// A scalar where the parser places it; `anchor` is 0 where it has none.
+    pub(super) fn scalar(
+        &mut self,
+        text: Cow<'_, str>,
+        style: ScalarStyle,
+        at: Place,
+        anchor: usize,
+        tag: Option<&Tag>,
+    ) -> Result<(), Failure> {
+        let value = match Scalar::resolve(&text, style == ScalarStyle::Plain, tag) {
+            Ok(value) => value,
+            Err(message) => {
+                self.remarks.push(Failure::new(at, message));
+                Scalar::resolve(&text, true, None).unwrap_or(Scalar::Text)
+            }
+        };
+        let length = underline(&text, style);
+        let size = Size { nodes: 1, text: text.len() };
+        let node = Node { at, length, kind: Kind::Scalar { text: text.into_owned(), value } };
+        self.size.add(size, at)?;
+        self.remember(anchor, &node, size)?;
+        self.add(node);
+        Ok(())
+    }
+
+    /// A value that is not there, behind the colon at `at`.
+    pub(super) fn nothing(&mut self, at: Place, anchor: usize, tag: Option<&Tag>) -> Result<(), Failure> {
+        let at = self.of_nothing(at);
+        self.scalar(Cow::Borrowed(""), ScalarStyle::Plain, at, anchor, tag)
+    }
+
+    /// The parser places a value that is not there at the colon before it; GitHub's, where it would be.
+    fn of_nothing(&mut self, at: Place) -> Place {
+        let (_, after) = self.lines.around(at);
+        let Some(after) = after.strip_prefix(':') else { return at };
+        let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
+        Place { column: at.column + 1 + spaces as u32, ..at }
+    }
+
+    /// The parser places a list whose dashes are not indented at its first item; GitHub's, at the dash.
+    fn of_list(&mut self, at: Place) -> Place {
+        let (before, after) = self.lines.around(at);
+        match before.trim_end().strip_suffix('-') {
+            Some(before) if !after.starts_with(['-', '[', '&', '!']) => {
+                Place { column: before.chars().count() as u32 + 1, ..at }
+            }
+            Some(_) | None => at,
+        }
+    }
+
+    /// A collection begins where the parser places it; `anchor` is 0 where it has none.
+    pub(super) fn start(
+        &mut self,
+        mut at: Place,
+        anchor: usize,
+        tag: Option<&Tag>,
+        content: Content,
+    ) -> Result<(), Failure> {
+        let kind = match content {
+            Content::Sequence(_) => "seq",
+            Content::Mapping { .. } => "map",
+        };
+        if kind == "seq" {
+            at = self.of_list(at);
+        }
+        if let Some(tag) = tag
+            && scalar::core_name(tag) != Some(kind)
+        {
+            return Err(Failure::new(at, format!("the tag `{tag}` is not supported here")));
+        }
+        if self.open.len() >= MAX_NODE_DEPTH {
+            return Err(Failure::new(at, format!("nested deeper than {MAX_NODE_DEPTH} levels")));
+        }
+        let before = self.size;
+        self.size.add(Size { nodes: 1, text: 0 }, at)?;
+        self.open.push(Open { at, anchor, before, content });
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let kind = match open.content {
+            Content::Sequence(items) => Kind::Sequence(items),
+            Content::Mapping { entries, .. } => Kind::Mapping(entries),
+        };
+        let node = Node { at: open.at, length: 1, kind };
+        self.remember(open.anchor, &node, self.size.since(open.before))?;
+        self.add(node);
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open { content: Content::Sequence(items), .. }) => items.push(node),
+            Some(Open { content: Content::Mapping { entries, key }, .. }) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => entries.push((key, node)),
+            },
+        }
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, size: Size) -> Result<(), Failure> {
+        if anchor != 0 {
+            self.remembered.add(size, node.at)?;
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok(())
+    }
+
+    pub(super) fn alias(&mut self, anchor: usize, at: Place) -> Result<(), Failure> {
+        // An anchor is known once its node is complete: an alias within it finds nothing.
+        let Some((node, size)) = self.anchors.get(&anchor) else {
+            return Err(Failure::new(at, "an alias cannot stand inside the node that it names"));
+        };
+        self.size.add(*size, at)?;
+        let node = node.clone();
+        self.add(node);
+        Ok(())
+    }
+}
+
+fn underline(text: &str, style: ScalarStyle) -> u32 {
+    let first_line = text.lines().next().unwrap_or("").chars().count();
+    let quotes = match style {
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 2,
+        ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => 0,
+    };
+    let length = match style {
+        // The place is the `|` or `>`.
+        ScalarStyle::Literal | ScalarStyle::Folded => 1,
+        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => first_line + quotes,
+    };
+    length.clamp(1, 200) as u32
+}
