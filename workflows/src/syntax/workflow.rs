@@ -213,15 +213,30 @@ pub enum Matrix {
     Expression(Template),
 }
 
+/// `jobs.<id>.container`: all of it may hold `${{ }}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {
+    /// Once evaluated, an empty text is no container at all, as on GitHub: `${{ matrix.image }}` may say so. One
+    /// expression may also give the whole mapping.
     pub image: Template,
     #[serde(default)]
     pub env: IndexMap<String, String>,
+    /// Words for the engine's `create`.
     #[serde(default)]
     pub options: Option<String>,
     #[serde(default)]
     pub volumes: Vec<String>,
+    #[serde(default)]
+    pub ports: Vec<String>,
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
+}
+
+/// Of the registry that an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     matrix,
     syntax::{
-        CallSecrets, Container, Job, JobBody, Located, Matrix, RunsOn, Strategy,
+        CallSecrets, Container, Credentials, Job, JobBody, Located, Matrix, RunsOn, Strategy,
         diagnostic::Sink,
         size,
         yaml::{Kind, Node},
@@ -198,16 +198,26 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
 
 fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {
     needs_image(node, sink);
+    let texts_of = |name: &str| -> Vec<String> {
+        get(node, name).map(list).unwrap_or_default().into_iter().map(|each| each.value).collect()
+    };
+    let text = |parent: &Node, name: &str| get(parent, name).and_then(Node::to_text);
     match &node.kind {
         Kind::Scalar { .. } => {
             let image = located(node).filter(|image| !image.value.is_empty())?;
-            Some(Container { image, env: IndexMap::new(), options: None, volumes: Vec::new() })
+            let (env, volumes, ports) = (IndexMap::new(), Vec::new(), Vec::new());
+            Some(Container { image, env, options: None, volumes, ports, credentials: None })
         }
         Kind::Mapping(_) => Some(Container {
             image: template(node, "image")?,
             env: texts(node, "env"),
-            options: get(node, "options").and_then(Node::to_text),
-            volumes: get(node, "volumes").map(list).unwrap_or_default().into_iter().map(|each| each.value).collect(),
+            options: text(node, "options"),
+            volumes: texts_of("volumes"),
+            ports: texts_of("ports"),
+            credentials: get(node, "credentials").map(|credentials| Credentials {
+                username: text(credentials, "username").unwrap_or_default(),
+                password: text(credentials, "password").unwrap_or_default(),
+            }),
         }),
         Kind::Sequence(_) => None,
     }
