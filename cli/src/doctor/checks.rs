@@ -4,6 +4,7 @@ use std::{path::Path, process::Command};
 
 use runner::{
     gpu::Nvml,
+    job::container::Engine,
     onnx::{
         library::{Places, Python},
         runtime::{LoadError, Runtime},
@@ -64,6 +65,28 @@ pub(super) async fn sandbox() -> Finding {
             let mend = why.contains("not installed").then(|| mend::install("bubblewrap"));
             Finding::limited("Sandbox", format!("{why}: steps run unisolated"), mend)
         }
+    }
+}
+
+/// Only jobs with `container:` ask for one.
+pub(super) fn containers() -> Finding {
+    const NAME: &str = "Containers";
+    const EFFECT: &str = "jobs with `container:` fail";
+    let Some(engine) = Engine::find() else {
+        return Finding::limited(NAME, format!("neither Docker nor Podman: {EFFECT}"), Some(mend::install("podman")));
+    };
+    let program = engine.program().display();
+    // Docker's client asks its service for this; Podman is its own.
+    match Command::new(engine.program()).args(["version", "--format", "{{.Server.Version}}"]).output() {
+        Ok(output) if output.status.success() => {
+            Finding::ok(NAME, format!("{program} {}", String::from_utf8_lossy(&output.stdout).trim()))
+        }
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let why = said.trim().lines().next().unwrap_or("no answer").to_owned();
+            Finding::limited(NAME, format!("{program}: {why}: {EFFECT}"), None)
+        }
+        Err(why) => Finding::limited(NAME, format!("{program}: {why}: {EFFECT}"), None),
     }
 }
 

@@ -82,6 +82,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         checks::git(),
         checks::python(runtime.is_ok()),
         checks::sandbox().await,
+        checks::containers(),
         checks::gpus(runtime.as_ref().ok().copied()),
         checks::data(&args.data),
         checks::port(&args.listen, &args.data),

@@ -278,6 +278,7 @@ async fn run_job(
         directory: directory.join("jobs").join(spec.key.as_str().replace('/', "-")),
         cache: around.cache.clone(),
         sandbox: around.sandbox.clone(),
+        engine: runner::job::container::Engine::find(),
         slot: 0,
         gpus: Vec::new(),
         monitor: None,

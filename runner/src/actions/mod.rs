@@ -30,6 +30,7 @@ pub(crate) async fn run(
     inputs: &Inputs,
 ) -> anyhow::Result<StepEnd> {
     introduce(job, uses, inputs).await;
+    job.give_back().await;
     match uses {
         // Those that start programs end them themselves.
         ActionRef::Local(path) => composite::run(job, scope, call, path, inputs).await,

@@ -7,7 +7,7 @@ use crate::{
     checkout::lfs,
     job::{
         Job, StepCall, StepEnd,
-        program::{self, Ended},
+        program::{self, Ended, Whereabouts},
     },
     process::Invocation,
 };
@@ -32,7 +32,8 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, arguments: Vec<S
     job.log.say(&format!("assay {}", words.join(" "))).await;
     let directory = job.directories.workspace.clone();
     let invocation = Invocation { argv, env, directory, capture_stdout: true };
-    let ran = program::run(job, &invocation, &call.limits).await.context("assay cannot be started")?;
+    let ran =
+        program::run(job, &invocation, &call.limits, &Whereabouts::Sandbox).await.context("assay cannot be started")?;
     Ok(match ran.ended {
         Ended::Exited(0 | 1) => Answer::Given(ran.captured),
         Ended::Exited(code) => Answer::Ended(StepEnd::failure(explain(code, &ran.tail))),

@@ -108,6 +108,7 @@ fn environment(runner: &Runner, lease: &Lease, slot: u32) -> JobEnvironment {
         directory: runner.config.work_dir.join(format!("{}-{number}", std::process::id())),
         cache: runner.config.cache_dir.clone(),
         sandbox: runner.sandbox.clone(),
+        engine: runner.engine.clone(),
         slot,
         gpus: lease.gpus.clone(),
         monitor: runner.gpus.monitor(),

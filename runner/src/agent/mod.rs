@@ -28,6 +28,7 @@ use self::{
 };
 use crate::{
     facts,
+    job::container::Engine,
     onnx::library::{self, Library},
     process::sandbox::Sandbox,
 };
@@ -79,6 +80,7 @@ struct Runner {
     /// None where none was found: evaluations then fail and say so.
     onnxruntime: Option<Library>,
     sandbox: Sandbox,
+    engine: Option<Engine>,
     gpus: GpuPool,
     shutdown: CancellationToken,
 }
@@ -101,6 +103,12 @@ pub async fn run(config: RunnerConfig, shutdown: impl Future<Output = ()> + Send
     let onnxruntime = tokio::task::spawn_blocking(|| library::locate(&library::Places::from_env())).await?;
     let onnxruntime = onnxruntime.inspect_err(|e| tracing::warn!("models cannot be evaluated: {e}")).ok();
     let sandbox = sandbox(&config, onnxruntime.as_ref()).await;
+    let engine = Engine::find();
+    if let Some(engine) = engine.clone() {
+        // Beside: a service that does not answer holds up no job that wants no container.
+        let work = config.work_dir.clone();
+        tokio::spawn(async move { engine.sweep(&work).await });
+    }
     let gpus = GpuPool::find();
     let ort = onnxruntime.as_ref().map(facts::onnxruntime);
     let facts = facts::runner_facts(
@@ -113,7 +121,7 @@ pub async fn run(config: RunnerConfig, shutdown: impl Future<Output = ()> + Send
     );
     let client = Client::new(&config.server, &config.token)?;
     let stop = CancellationToken::new();
-    let runner = Arc::new(Runner { config, client, onnxruntime, sandbox, gpus, shutdown: stop.clone() });
+    let runner = Arc::new(Runner { config, client, onnxruntime, sandbox, engine, gpus, shutdown: stop.clone() });
     let signal = tokio::spawn({
         let stop = stop.clone();
         async move {

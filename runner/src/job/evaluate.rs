@@ -96,7 +96,17 @@ impl Scope {
             Status::Failure => "failure",
             Status::Cancelled => "cancelled",
         };
-        self.contexts.insert("job".to_owned(), json!({ "status": text }));
+        let job = self.contexts.entry("job".to_owned()).or_insert_with(|| json!({}));
+        if let Value::Object(job) = job {
+            job.insert("status".to_owned(), json!(text));
+        }
+    }
+
+    /// Sets `job.container`.
+    pub(crate) fn show_container(&mut self, id: &str) {
+        if let Some(Value::Object(job)) = self.contexts.get_mut("job") {
+            job.insert("container".to_owned(), json!({ "id": id }));
+        }
     }
 
     /// Something failed: what follows runs only if it says so.

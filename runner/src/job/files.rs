@@ -3,8 +3,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, chown},
+    io::{self, Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -25,11 +25,12 @@ pub(crate) struct StepFiles {
 
 impl StepFiles {
     /// Makes them, empty, in `directory`; `user` may write them.
-    pub(crate) fn create(directory: &Path, step: usize, user: Option<u32>) -> io::Result<Self> {
+    /// `anybody` may where the step runs in a container, whose image decides the user.
+    pub(crate) fn create(directory: &Path, step: usize, user: Option<u32>, anybody: bool) -> io::Result<Self> {
         let file = |name: &str| {
             let path = directory.join(format!("{step}.{name}"));
-            File::create(&path)?;
-            chown(&path, user, user)?;
+            let file = write_new(&path, b"", if anybody { 0o666 } else { 0o644 })?;
+            fchown(&file, user, user)?;
             Ok::<_, io::Error>(path)
         };
         Ok(Self {
@@ -57,6 +58,16 @@ impl StepFiles {
             fs::remove_file(path).ok();
         }
     }
+}
+
+/// Writes a file that was not there. Root in a container can put links into the directory of these files: what is there
+/// already is an error, never followed.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    // Not left to the umask.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 /// Opens a file that a step may have made: never through a link, never a pipe or a device.

@@ -1,15 +1,16 @@
 //! One job, from an empty directory to its result, for whoever asked.
 //!
 //! ```text
-//! execute ─► directories ─► env ─► for each step: if? ─► run | uses ─► files it wrote ─► outcome
+//! execute ─► directories ─► env ─► container ─► for each step: if? ─► run | uses ─► files it wrote ─► outcome
 //!                                                  └► after a failure or a cancel: only those whose `if` says so
-//!         ─► caches saved ─► outputs ─► orphans ended ─► JobResult
+//!         ─► caches saved ─► outputs ─► container removed ─► orphans ended ─► JobResult
 //! ```
 //!
 //! A job that fails is a result, never an error: also when the failure was ours, since whoever waits
 //! for the job must be told either way.
 
 mod commands;
+pub mod container;
 mod directories;
 mod evaluate;
 pub(crate) mod files;
@@ -39,12 +40,12 @@ use workflows::{
     syntax::Place,
 };
 
+use self::{container::Indoors, host::JobHost, log::JobLog, mask::Masks, stop::Stopped};
 pub(crate) use self::{
     directories::Directories,
     evaluate::Scope,
     step::{StepCall, StepEnd},
 };
-use self::{host::JobHost, log::JobLog, mask::Masks, stop::Stopped};
 use crate::{actions::cache::PendingSave, gpu::Nvml, process::sandbox::Sandbox};
 
 /// Where and with what a job runs.
@@ -54,6 +55,8 @@ pub struct JobEnvironment {
     /// Of the runner: kept from job to job.
     pub cache: PathBuf,
     pub sandbox: Sandbox,
+    /// For jobs with `container:`; none where there is none.
+    pub engine: Option<container::Engine>,
     /// Which of the runner's slots; decides the user of isolated steps.
     pub slot: u32,
     /// Indices of the GPUs that are this job's own.
@@ -72,6 +75,7 @@ pub(crate) struct Job<'a> {
     pub host: &'a dyn JobHost,
     pub env: &'a JobEnvironment,
     pub directories: Directories,
+    pub indoors: Indoors,
     pub log: JobLog<'a>,
     pub evaluations: Vec<Evaluation>,
     /// `$GITHUB_ENV` of the steps so far.
@@ -121,12 +125,17 @@ pub async fn execute(spec: &JobSpec, host: &dyn JobHost, env: &JobEnvironment, c
         tracking_id: directories.tracking_id(),
         usage: usage::Usage::default(),
         steps_begun: 0,
+        indoors: Indoors::No,
         directories,
     };
     let _tracked = Tracked(job.tracking_id.clone());
     let mut scope = Scope::of_job(&mut job).await;
-    if spec.job.container.is_some() {
-        job.fail_job(&mut scope, "this runner cannot run jobs in a container: remove `container:`").await;
+    match container::start(&mut job, &mut scope).await {
+        Ok(made) => job.indoors = made.map_or(Indoors::No, Indoors::Yes),
+        Err(message) => {
+            job.indoors = Indoors::Failed;
+            job.fail_job(&mut scope, &message).await;
+        }
     }
     step::run_all(&mut job, &mut scope, steps, true).await;
     job.finish(scope).await
@@ -141,10 +150,14 @@ impl<'a> Job<'a> {
             // `Skipped` is said of jobs that never came here.
             (None, Status::Success | Status::Skipped) => Conclusion::Success,
         };
+        self.give_back().await;
         if conclusion == Conclusion::Success {
             crate::actions::cache::save_all(&mut self).await;
         }
         let outputs = self.outputs(&mut scope).await;
+        if let Indoors::Yes(container) = std::mem::replace(&mut self.indoors, Indoors::No) {
+            container.remove().await;
+        }
         let summary = match self.stopped {
             Some(Stopped::TimedOut) => {
                 Some(format!("The job was stopped after {} minutes.", self.spec.timeout_minutes))
@@ -195,6 +208,17 @@ impl<'a> Job<'a> {
     async fn fail_job(&mut self, scope: &mut Scope, message: &str) {
         scope.fail(message.to_owned());
         self.annotate_failure(self.spec.job.at, message.to_owned()).await;
+    }
+
+    /// What steps in a container wrote is the job's own again.
+    pub(crate) async fn give_back(&mut self) {
+        self.indoors = match std::mem::replace(&mut self.indoors, Indoors::Failed) {
+            Indoors::Yes(mut container) => {
+                container.give_back(self).await;
+                Indoors::Yes(container)
+            }
+            other @ (Indoors::No | Indoors::Failed) => other,
+        };
     }
 
     /// The user that owns what steps may write, where it is not the runner's own.

@@ -4,16 +4,22 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use rustix::process::Signal;
 use tokio::time::Instant;
 
 use super::{
     Job,
+    container::Reach,
     stop::{Limits, Why},
     usage,
 };
 use crate::{
     onnx::library,
-    process::{Event, Invocation, Running, exit_code, ladder::Ladder, sandbox::Place},
+    process::{
+        Event, Invocation, Running, exit_code,
+        ladder::Ladder,
+        sandbox::{Place, Sandbox},
+    },
 };
 
 /// A captured output that is longer is cut.
@@ -37,12 +43,30 @@ pub(crate) struct Ran {
     pub tail: String,
 }
 
-/// Runs a program under the step's sandbox.
-pub(crate) async fn run(job: &mut Job<'_>, invocation: &Invocation, limits: &Limits) -> anyhow::Result<Ran> {
+/// Where a program runs.
+pub(crate) enum Whereabouts {
+    /// Under the step's sandbox.
+    Sandbox,
+    /// It is the client of a container engine, which has the runner's own rights.
+    Engine,
+    /// As that, for a step in the job's container.
+    Container(Reach),
+}
+
+/// Runs a program of the job's.
+pub(crate) async fn run(
+    job: &mut Job<'_>,
+    invocation: &Invocation,
+    limits: &Limits,
+    whereabouts: &Whereabouts,
+) -> anyhow::Result<Ran> {
     let writable = job.directories.writable();
     let readable = readable(job);
     let place = Place {
-        sandbox: &job.env.sandbox,
+        sandbox: match whereabouts {
+            Whereabouts::Sandbox => &job.env.sandbox,
+            Whereabouts::Engine | Whereabouts::Container(_) => &Sandbox::None,
+        },
         slot: job.env.slot,
         writable: &writable,
         readable: &readable,
@@ -59,14 +83,25 @@ pub(crate) async fn run(job: &mut Job<'_>, invocation: &Invocation, limits: &Lim
     let status = loop {
         tokio::select! {
             biased;
-            signal = ladder.next() => running.signal(signal),
+            signal = ladder.next() => {
+                match whereabouts {
+                    Whereabouts::Container(reach) if signal != Signal::KILL => reach.signal(signal),
+                    Whereabouts::Container(reach) => {
+                        reach.signal(signal);
+                        running.signal(signal);
+                    }
+                    Whereabouts::Sandbox | Whereabouts::Engine => running.signal(signal),
+                }
+            }
             reached = limits.reached(), if !ladder.has_begun() => {
                 why = Some(reached);
                 ladder.begin();
             }
             () = tokio::time::sleep_until(next_sample) => {
                 let (monitor, gpus) = (job.env.monitor.clone(), job.env.gpus.clone());
-                if let Some(sample) = job.usage.sample(running.pid(), monitor, gpus).await {
+                // The engine's service starts what runs in a container: it hangs elsewhere in the tree.
+                let mark = matches!(whereabouts, Whereabouts::Container(_)).then(|| job.tracking_id.clone());
+                if let Some(sample) = job.usage.sample(running.pid(), mark, monitor, gpus).await {
                     job.host.telemetry(sample);
                 }
                 next_sample = Instant::now() + usage::pause(began.elapsed());
@@ -86,6 +121,9 @@ pub(crate) async fn run(job: &mut Job<'_>, invocation: &Invocation, limits: &Lim
     };
     if why.is_some() {
         running.end_group();
+        if let Whereabouts::Container(reach) = whereabouts {
+            reach.signal(Signal::KILL);
+        }
     }
     job.log.end_output().await;
     let leftovers = running.into_leftovers();

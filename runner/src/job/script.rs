@@ -1,12 +1,14 @@
 //! `run:` steps.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use workflows::{run::Conclusion, syntax::Template};
 
 use super::{
     Job, Scope, StepCall, StepEnd,
-    program::{self, Ended},
+    container::Indoors,
+    files,
+    program::{self, Ended, Whereabouts},
 };
 use crate::process::{Invocation, shell};
 
@@ -39,21 +41,32 @@ pub(super) async fn run(
         }
     };
     let path = call.env.get("PATH").map_or("", String::as_str);
-    let shell = match shell::Shell::resolve(shell.as_deref(), shell::find("bash", path).is_some()) {
+    // In a container it is `sh`, as on GitHub, whatever the image has.
+    let has_bash = matches!(job.indoors, Indoors::No) && shell::find("bash", path).is_some();
+    let shell = match shell::Shell::resolve(shell.as_deref(), has_bash) {
         Ok(shell) => shell,
         Err(e) => return Ok(StepEnd::failure(e)),
     };
     let directory = job.directories.in_workspace(directory.as_deref().unwrap_or(""));
-    if !directory.is_dir() {
+    // One within a container is the container's to know.
+    if matches!(job.indoors, Indoors::No) && !directory.is_dir() {
         return Ok(StepEnd::failure(format!("the working directory {} does not exist", directory.display())));
     }
     let file = job.directories.files.join(format!("{}.script{}", call.number, shell.extension));
-    fs::write(&file, &text)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    files::write_new(&file, text.as_bytes(), 0o755)?;
     introduce(job, call, &text, &shell).await;
     let argv = shell.argv(&file.display().to_string());
-    let invocation = Invocation { argv, env: call.env.clone(), directory, capture_stdout: false };
-    let ran = program::run(job, &invocation, &call.limits).await;
+    let (invocation, whereabouts) = match &mut job.indoors {
+        Indoors::No => {
+            (Invocation { argv, env: call.env.clone(), directory, capture_stdout: false }, Whereabouts::Sandbox)
+        }
+        Indoors::Yes(container) => {
+            let (invocation, reach) = container.enter(call, &job.directories, &job.added_path, argv, &directory)?;
+            (invocation, Whereabouts::Container(reach))
+        }
+        Indoors::Failed => return Ok(StepEnd::failure("the job's container is not there")),
+    };
+    let ran = program::run(job, &invocation, &call.limits, &whereabouts).await;
     fs::remove_file(&file).ok();
     Ok(match ran?.ended {
         Ended::Exited(0) => StepEnd::success(),

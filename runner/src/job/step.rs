@@ -15,6 +15,7 @@ use workflows::{
 
 use super::{
     Job, Scope,
+    container::Indoors,
     files::{self, StepFiles},
     metrics,
     stop::{self, Limits, Stopped, Why},
@@ -225,7 +226,8 @@ async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: Ind
     };
     let number = job.steps_begun;
     job.steps_begun += 1;
-    let files = match StepFiles::create(&job.directories.files, number, job.user()) {
+    let indoors = matches!(job.indoors, Indoors::Yes(_));
+    let files = match StepFiles::create(&job.directories.files, number, job.user(), indoors) {
         Ok(files) => files,
         Err(e) => return StepEnd::failure(format!("the step's files cannot be made: {e}")),
     };
@@ -234,7 +236,8 @@ async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: Ind
         (None, Some(outer)) => outer.within(deadline),
         (None, None) => Limits::new(job.cancel.clone(), job.deadline, deadline),
     };
-    let env = variables::of_step(job, scope, &own_env, &files);
+    let machine = !(indoors && matches!(step.action, StepAction::Run { .. }));
+    let env = variables::of_step(job, scope, &own_env, &files, machine);
     let call = StepCall { step, own_env, env, files, limits, number };
     let end = match &step.action {
         StepAction::Run { script, shell, working_directory } => {

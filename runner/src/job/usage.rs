@@ -29,17 +29,24 @@ impl Usage {
         self.last = None;
     }
 
-    /// Looks at the tree below `root` and at the job's GPUs.
+    /// Looks at the tree below `root`, at all processes with the tracking id `mark`, and at the job's GPUs.
     pub(super) async fn sample(
         &mut self,
         root: u32,
+        mark: Option<String>,
         monitor: Option<Arc<Nvml>>,
         gpus: Vec<u32>,
     ) -> Option<TelemetrySample> {
         // Reading /proc of a busy machine and asking a driver both take milliseconds.
         let (processes, gpus) = tokio::task::spawn_blocking(move || {
             let all = tree::snapshot();
-            (tree::descendants(root, &all), gpu_samples(monitor.as_deref(), &gpus))
+            let mut below = tree::descendants(root, &all);
+            if let Some(mark) = mark {
+                let marked = tree::tracked(&mark);
+                let known: Vec<u32> = below.iter().map(|process| process.pid).collect();
+                below.extend(all.into_iter().filter(|each| marked.contains(&each.pid) && !known.contains(&each.pid)));
+            }
+            (below, gpu_samples(monitor.as_deref(), &gpus))
         })
         .await
         .ok()?;

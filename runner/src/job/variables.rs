@@ -67,16 +67,18 @@ const INHERITED: [&str; 20] = [
     "PYTHONDONTWRITEBYTECODE",
 ];
 
-/// All variables of one step: the machine's, GitHub's, the workflow's in the order of their precedence.
+/// All variables of one step: the machine's, GitHub's, the workflow's in the order of their precedence. A step in a
+/// container has none of the `machine`: its image has its own, and its own search path.
 pub(super) fn of_step(
     job: &Job<'_>,
     scope: &Scope,
     step_env: &IndexMap<String, String>,
     files: &StepFiles,
+    machine: bool,
 ) -> IndexMap<String, String> {
     let mut env = IndexMap::new();
     let isolated = job.user().is_some() || matches!(job.env.sandbox, crate::process::sandbox::Sandbox::Bubblewrap(_));
-    for (name, value) in std::env::vars() {
+    for (name, value) in std::env::vars().filter(|_| machine) {
         let wanted = name == "PATH" || name.starts_with("LC_") || name.starts_with("PIP_");
         let ours = name.starts_with("ASSAY_");
         if if isolated { wanted || INHERITED.contains(&name.as_str()) } else { !ours } {
@@ -85,9 +87,17 @@ pub(super) fn of_step(
     }
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     let directories = &job.directories;
-    if isolated {
+    if isolated || !machine {
         set("HOME", directories.home.display().to_string());
+    }
+    if isolated && machine {
         set("TMPDIR", "/tmp".to_owned());
+    }
+    if !machine {
+        // Within, the files of the checkout belong to somebody else, which git refuses unless it is told.
+        set("GIT_CONFIG_COUNT", "1".to_owned());
+        set("GIT_CONFIG_KEY_0", "safe.directory".to_owned());
+        set("GIT_CONFIG_VALUE_0", directories.workspace.display().to_string());
     }
     for name in ["CI", "GITHUB_ACTIONS", "ASSAY"] {
         set(name, "true".to_owned());
@@ -110,7 +120,10 @@ pub(super) fn of_step(
     set(TRACKING_VARIABLE, job.tracking_id.clone());
     if job.env.monitor.is_some() || !job.env.gpus.is_empty() {
         // An empty value hides every device: a job without a lease does not touch another's GPU.
-        let devices: Vec<String> = job.env.gpus.iter().map(u32::to_string).collect();
+        // A container has the lease's devices alone, and counts them from zero.
+        let devices = job.env.gpus.iter().enumerate();
+        let devices: Vec<String> =
+            devices.map(|(position, gpu)| if machine { gpu.to_string() } else { position.to_string() }).collect();
         set("CUDA_VISIBLE_DEVICES", devices.join(","));
         set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
     }
@@ -121,7 +134,8 @@ pub(super) fn of_step(
     for (name, path) in files.variables() {
         set(name, path.display().to_string());
     }
-    if !job.added_path.is_empty() {
+    // Of a container it is known only there.
+    if machine && !job.added_path.is_empty() {
         let path = env.get("PATH").map_or("", String::as_str);
         let path = format!("{}:{path}", job.added_path.join(":"));
         env.insert("PATH".to_owned(), path);

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use runner::{
     job::{
         self, JobEnvironment,
+        container::Engine,
         local::{LocalHost, Source},
     },
     process::sandbox::Sandbox,
@@ -27,6 +28,7 @@ use workflows::{
 pub struct Bench {
     pub directory: tempfile::TempDir,
     pub sandbox: Sandbox,
+    pub engine: Option<Engine>,
     pub assay: PathBuf,
     pub source: Option<Source>,
     pub secrets: Vec<(&'static str, &'static str)>,
@@ -51,6 +53,7 @@ impl Bench {
             assay: directory.path().join("assay"),
             directory,
             sandbox: Sandbox::None,
+            engine: None,
             source: None,
             secrets: Vec::new(),
             trusted: true,
@@ -92,6 +95,7 @@ impl Bench {
             directory: self.path().join(format!("job{}", self.runs)),
             cache: self.path().join("cache"),
             sandbox: self.sandbox.clone(),
+            engine: self.engine.clone(),
             slot: 0,
             gpus: Vec::new(),
             monitor: None,

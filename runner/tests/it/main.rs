@@ -4,6 +4,7 @@
 
 mod actions;
 mod agent;
+mod containers;
 mod evaluations;
 mod harness;
 mod metrics;
