@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
     path::Path,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use sha2::{Digest as _, Sha256};
@@ -74,11 +74,15 @@ pub(super) fn state(directory: &Path, images: &[String]) -> io::Result<FileState
 }
 
 /// Digest of files by path and content, and their size together.
-pub(super) fn digest<'p>(directory: &Path, paths: impl Iterator<Item = &'p str>) -> io::Result<(Digest, u64)> {
+pub(super) fn digest<'p>(
+    directory: &Path,
+    paths: impl Iterator<Item = &'p str>,
+    stop: &AtomicBool,
+) -> io::Result<(Digest, u64)> {
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     for path in paths {
         let (digest, size) =
-            digest_of(&directory.join(path)).map_err(|e| io::Error::new(e.kind(), format!("{path}: {e}")))?;
+            digest_of(&directory.join(path), stop).map_err(|e| io::Error::new(e.kind(), format!("{path}: {e}")))?;
         hasher.update(format!("{path}\0{digest}\n"));
         bytes += size;
     }

@@ -5,6 +5,7 @@
 //! a directory of images in a directory for each class.
 
 mod csv_file;
+mod digest;
 mod images;
 mod jsonl;
 mod npy;
@@ -13,12 +14,13 @@ mod values;
 
 use std::{
     fs,
-    io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::SystemTime,
 };
 
+pub(crate) use digest::Digesting;
+use digest::digest_of;
 use sha2::{Digest as _, Sha256};
 pub use values::{Element, Kind, Misfit, Values};
 use workflows::ids::Digest;
@@ -172,9 +174,14 @@ impl Dataset {
 
     /// Digest and size of the file; of a directory, of its images by path and content.
     pub fn digest(&self) -> Result<(Digest, u64), DataError> {
+        self.digest_unless(&AtomicBool::new(false))
+    }
+
+    /// The same, or an error soon after `stop` is set.
+    fn digest_unless(&self, stop: &AtomicBool) -> Result<(Digest, u64), DataError> {
         let digest = match &self.format {
-            Format::Images(images) => images::digest(&self.path, images.iter().map(String::as_str)),
-            Format::Npz | Format::Npy | Format::Csv | Format::Jsonl | Format::Parquet => digest_of(&self.path),
+            Format::Images(images) => images::digest(&self.path, images.iter().map(String::as_str), stop),
+            Format::Npz | Format::Npy | Format::Csv | Format::Jsonl | Format::Parquet => digest_of(&self.path, stop),
         };
         digest.map_err(|e| self.error(None, None, e.to_string()))
     }
@@ -193,7 +200,7 @@ impl Dataset {
             let rows = chunk[0].len();
             for (column, values) in columns.iter().zip(chunk) {
                 for (row, path) in values.texts().iter().enumerate() {
-                    let (digest, size) = digest_of(&self.directory().join(path))
+                    let (digest, size) = digest_of(&self.directory().join(path), &AtomicBool::new(false))
                         .map_err(|e| self.error(Some(first + row as u64), Some(column), format!("{path}: {e}")))?;
                     hasher.update(format!("{path}\0{digest}\n"));
                     bytes += size;
@@ -224,14 +231,6 @@ impl FileState {
     fn of(metadata: &fs::Metadata) -> Self {
         Self { bytes: metadata.len(), modified: metadata.modified().ok() }
     }
-}
-
-fn digest_of(path: &Path) -> io::Result<(Digest, u64)> {
-    let file = fs::File::open(path)?;
-    let bytes = file.metadata()?.len();
-    let mut hasher = Sha256::new();
-    let bytes = io::copy(&mut file.take(bytes), &mut hasher)?;
-    Ok((Digest::from_sha256(hasher.finalize().into()), bytes))
 }
 
 /// `a, b and c`, cut where it gets long.

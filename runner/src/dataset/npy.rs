@@ -199,14 +199,18 @@ pub(super) struct NpyReader {
     arrays: Vec<Array>,
     rows: u64,
     read: u64,
+    /// What was read last, as it lies in the file.
+    block: Vec<u8>,
 }
+
+/// Bytes read at once: few calls, and still in the processor's cache when they become values.
+const BLOCK_BYTES: usize = 128 << 10;
 
 struct Array {
     name: String,
     stream: Box<dyn Read + Send>,
     format: Number,
     width: usize,
-    buffer: Vec<u8>,
 }
 
 impl NpyReader {
@@ -223,10 +227,10 @@ impl NpyReader {
             let mut stream = stream.map_err(|e| error(e.to_string()))?;
             let header = read_header(&mut stream).map_err(error)?;
             let width = header.shape.iter().product();
-            arrays.push(Array { name: column.name.clone(), stream, format: header.format, width, buffer: Vec::new() });
+            arrays.push(Array { name: column.name.clone(), stream, format: header.format, width });
         }
         let rows = columns.first().and_then(|column| column.rows).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), arrays, rows, read: 0 })
+        Ok(Self { path: path.to_owned(), arrays, rows, read: 0, block: Vec::new() })
     }
 }
 
@@ -238,8 +242,8 @@ impl Reader for NpyReader {
         }
         let mut batch = Vec::with_capacity(self.arrays.len());
         for array in &mut self.arrays {
-            array.buffer.resize(rows * array.width * array.format.size, 0);
-            array.stream.read_exact(&mut array.buffer).map_err(|e| DataError {
+            let values = read_values(&mut array.stream, array.format, rows * array.width, &mut self.block);
+            batch.push(values.map_err(|e| DataError {
                 file: self.path.clone(),
                 row: Some(self.read + 1),
                 column: Some(array.name.clone()),
@@ -247,51 +251,60 @@ impl Reader for NpyReader {
                     io::ErrorKind::UnexpectedEof => "the file ends before the last row".to_owned(),
                     _ => e.to_string(),
                 },
-            })?;
-            batch.push(decode(&array.buffer, array.format));
+            })?);
         }
         self.read += rows as u64;
         Ok(Some(batch))
     }
 }
 
-fn decode(bytes: &[u8], format: Number) -> Values {
+/// The next `count` elements.
+fn read_values(stream: &mut impl Read, format: Number, count: usize, block: &mut Vec<u8>) -> io::Result<Values> {
+    macro_rules! each {
+        ($variant:ident, $size:expr, $bytes:ident => $elements:expr) => {{
+            let mut values = Vec::with_capacity(count);
+            let most = (BLOCK_BYTES / $size).max(1);
+            while values.len() < count {
+                block.resize(most.min(count - values.len()) * $size, 0);
+                stream.read_exact(block)?;
+                let $bytes = &block[..];
+                values.extend($elements);
+            }
+            Values::$variant(values)
+        }};
+    }
     macro_rules! plain {
         ($variant:ident, $type:ident) => {{
             const SIZE: usize = size_of::<$type>();
-            let chunks = bytes.as_chunks::<SIZE>().0.iter();
-            Values::$variant(if format.big_endian {
-                chunks.map(|chunk| $type::from_be_bytes(*chunk)).collect()
+            if format.big_endian {
+                each!($variant, SIZE, bytes => bytes.as_chunks().0.iter().map(|chunk| $type::from_be_bytes(*chunk)))
             } else {
-                chunks.map(|chunk| $type::from_le_bytes(*chunk)).collect()
-            })
+                each!($variant, SIZE, bytes => bytes.as_chunks().0.iter().map(|chunk| $type::from_le_bytes(*chunk)))
+            }
         }};
     }
-    match format.kind {
-        Kind::F32 if format.size == 2 => {
-            let bits = |chunk: &[u8; 2]| {
-                if format.big_endian { u16::from_be_bytes(*chunk) } else { u16::from_le_bytes(*chunk) }
-            };
-            Values::F32(
-                bytes.as_chunks::<2>().0.iter().map(|chunk| half::f16::from_bits(bits(chunk)).to_f32()).collect(),
-            )
-        }
+    let half = |chunk: &[u8; 2]| {
+        let bits = if format.big_endian { u16::from_be_bytes(*chunk) } else { u16::from_le_bytes(*chunk) };
+        half::f16::from_bits(bits).to_f32()
+    };
+    Ok(match format.kind {
+        Kind::F32 if format.size == 2 => each!(F32, 2, bytes => bytes.as_chunks().0.iter().map(half)),
         Kind::F32 => plain!(F32, f32),
         Kind::F64 => plain!(F64, f64),
         Kind::I8 => plain!(I8, i8),
         Kind::I16 => plain!(I16, i16),
         Kind::I32 => plain!(I32, i32),
         Kind::I64 => plain!(I64, i64),
-        Kind::U8 => Values::U8(bytes.to_vec()),
+        Kind::U8 => plain!(U8, u8),
         Kind::U16 => plain!(U16, u16),
         Kind::U32 => plain!(U32, u32),
         Kind::U64 => plain!(U64, u64),
-        Kind::Bool => Values::Bool(bytes.iter().map(|byte| *byte != 0).collect()),
+        Kind::Bool => each!(Bool, 1, bytes => bytes.iter().map(|byte| *byte != 0)),
         // Headers name neither of the other two.
         Kind::F16 | Kind::Bytes | Kind::Text => {
-            Values::Text(bytes.chunks_exact(format.size).map(|chunk| text(chunk, format)).collect())
+            each!(Text, format.size, bytes => bytes.chunks_exact(format.size).map(|chunk| text(chunk, format)))
         }
-    }
+    })
 }
 
 /// A fixed-width text, without its padding of zeros.

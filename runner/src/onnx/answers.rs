@@ -52,11 +52,6 @@ impl Answers {
         Ok(())
     }
 
-    /// Takes the answers to the rows behind these.
-    pub(super) fn append(&mut self, more: Answers) -> Result<(), EvalError> {
-        self.0.iter_mut().zip(more.0).try_for_each(|(answer, more)| answer.append(more))
-    }
-
     /// The output of this name, which the task asked for.
     pub(super) fn take(&mut self, name: &str) -> Result<Answer, EvalError> {
         let index = self.0.iter().position(|answer| answer.name == name);
@@ -100,20 +95,6 @@ impl Answer {
             ValueType::Map { .. } | ValueType::Optional(_) => return Err(self.wrong(&value.dtype().to_string())),
         }
         Ok(())
-    }
-
-    fn append(&mut self, more: Answer) -> Result<(), EvalError> {
-        if self.values.is_empty() {
-            *self = more;
-            return Ok(());
-        }
-        if more.values.is_empty() {
-            return Ok(());
-        }
-        if self.width != more.width || self.keys != more.keys {
-            return Err(self.wrong("its rows have different widths or classes"));
-        }
-        self.values.append(more.values).map_err(|_| self.wrong("its rows are of different types"))
     }
 
     fn wrong(&self, reason: &str) -> EvalError {

@@ -1,5 +1,6 @@
 //! One model on one data set: the loop from rows to metrics.
 
+mod data;
 mod judged;
 mod rows;
 mod sessions;
@@ -12,13 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use data::Data;
+use data::Images;
 use judged::Outcomes;
 use rows::{Batches, Rows};
-use sessions::{Answered, Sessions};
-use workflows::{
-    evaluation::{Evaluation, FileFacts, OUTCOMES_SCHEMA, OutcomesHeader, ProviderFacts, Timing},
-    ids::Digest,
-};
+use sessions::{Answered, Session, Spent};
+use workflows::evaluation::{Evaluation, OUTCOMES_SCHEMA, OutcomesHeader, ProviderFacts, Timing};
 
 pub use super::settings::{DEFAULT_BATCH, EvalSettings};
 use super::{
@@ -31,10 +31,15 @@ use super::{
     session::{Model, SessionOptions},
     tasks::{Chunk, Task, TaskKind, TaskSetup, Told, task},
 };
-use crate::dataset::{DataError, Dataset};
+use crate::dataset::Dataset;
 
 /// Evaluates a model on a data set. The outcomes file, where one is asked for, appears only complete.
 pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation, EvalError> {
+    evaluate_data(runtime, settings, Data::open(&settings.dataset)?)
+}
+
+/// The same, of a data set that was opened before.
+pub(super) fn evaluate_data(runtime: &Runtime, settings: &EvalSettings, data: Data) -> Result<Evaluation, EvalError> {
     let started = Instant::now();
     if settings.batch == 0 || settings.threads == 0 || settings.sessions == 0 {
         return Err(EvalError::Usage("batch, threads and sessions must be at least 1".to_owned()));
@@ -42,7 +47,7 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
     if settings.task == TaskKind::TextClassification && settings.tokenizer.is_none() {
         return Err(EvalError::Usage("text-classification needs a `tokenizer`, a tokenizer.json".to_owned()));
     }
-    let dataset = Dataset::open(&settings.dataset)?;
+    let Data { dataset, digest } = data;
     let columns = Columns::find(settings, &dataset)?;
     let file = ModelFile::examine(&settings.model)?;
     let model_facts = file.facts().clone();
@@ -68,31 +73,39 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         pair: sides.len() > 1,
     })?;
 
-    let sessions = Sessions { models, batches, wanted: task.outputs(), run: Duration::ZERO };
+    let session = |model| Session { model, batches, wanted: task.outputs(), spent: Spent::default() };
+    let sessions: Vec<Session> = models.into_iter().map(session).collect();
     let mut slices = Slices::new(settings);
     let mut outcomes = Outcomes::new(settings);
     let mut told = Told { wanted: settings.outcomes.is_some(), judged: VecDeque::new() };
     let mut done = 0;
-    let rows = Rows::start(settings, &dataset, &columns, &sides, batches)?;
-    let (sessions, dataset_facts) = thread::scope(|scope| {
-        // Rows are read, answered and judged side by side, and the file is digested: nothing but the model's own time
-        // should count.
-        let (read, chunks) = mpsc::sync_channel(1);
-        scope.spawn(move || rows.send(&read));
-        let (answered, answers) = mpsc::sync_channel(1);
-        let answering = scope.spawn(|| sessions.answer(&sides, chunks, &{ answered }));
-        let digesting = scope.spawn(|| dataset_facts(&dataset, &images));
-        let facts = LazyCell::new(|| digesting.join().expect("digesting does not panic"));
-        let header = |task: &dyn Task| {
-            Ok(OutcomesHeader {
-                schema: OUTCOMES_SCHEMA,
-                task: settings.task.to_string(),
-                model: model_facts.digest.clone(),
-                dataset: facts.as_ref().map_err(Clone::clone)?.digest.clone(),
-                classes: task.classes(),
-            })
-        };
-        for answered in answers {
+    let rows = Rows::start(&dataset, &columns, &sides, batches)?;
+    let facts = LazyCell::new(|| digest.wait().map(|of_file| images.facts(&dataset, of_file)));
+    let header = |task: &dyn Task| {
+        Ok(OutcomesHeader {
+            schema: OUTCOMES_SCHEMA,
+            task: settings.task.to_string(),
+            model: model_facts.digest.clone(),
+            dataset: facts.as_ref().map_err(Clone::clone)?.digest.clone(),
+            classes: task.classes(),
+        })
+    };
+    let sessions = thread::scope(|scope| {
+        // Rows are read, answered and judged side by side: nothing but the model's own time should count. Chunks are
+        // dealt to the sessions in turn and collected in turn, so that each session goes at its own pace and rows stay
+        // in order.
+        let (mut chunks, mut answers, mut answering) = (Vec::new(), Vec::new(), Vec::new());
+        for session in sessions {
+            let (read, to_answer) = mpsc::sync_channel(1);
+            let (answered, to_judge) = mpsc::sync_channel(1);
+            let sides = &sides;
+            answering.push(scope.spawn(move || session.answer(sides, to_answer, &answered)));
+            chunks.push(read);
+            answers.push(to_judge);
+        }
+        scope.spawn(move || rows.deal(&chunks));
+        for turn in (0..answers.len()).cycle() {
+            let Ok(answered) = answers[turn].recv() else { break };
             let Answered { mut read, answers } = answered?;
             let numbers = slices.numbers(&read.labels)?;
             let chunk = Chunk {
@@ -107,16 +120,16 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
             outcomes.write(&mut told, || header(&*task), Some((&read, &slices)))?;
             done += read.rows as u64;
         }
-        dataset.check_unchanged()?;
-        images.check_unchanged(&dataset, &sides)?;
-        if done == 0 {
-            return Err(dataset.error(None, None, "it has no rows".to_owned()).into());
-        }
-        task.finish(&mut told)?;
-        outcomes.write(&mut told, || header(&*task), None)?;
-        let sessions = answering.join().expect("a session does not panic");
-        Ok::<_, EvalError>((sessions, facts.as_ref().map_err(Clone::clone)?.clone()))
+        let ended = answering.into_iter().map(|session| session.join().expect("a session does not panic"));
+        Ok::<Vec<Session>, EvalError>(ended.collect())
     })?;
+    dataset.check_unchanged()?;
+    images.check_unchanged(&dataset, &sides)?;
+    if done == 0 {
+        return Err(dataset.error(None, None, "it has no rows".to_owned()).into());
+    }
+    task.finish(&mut told)?;
+    outcomes.write(&mut told, || header(&*task), None)?;
 
     let mut metrics = task.metrics(None)?;
     metrics.insert("model_bytes".to_owned(), model_facts.bytes as f64);
@@ -126,6 +139,10 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         Ok(metrics)
     })?;
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+    // Side by side, so that their mean is what passed.
+    let of_sessions = |spent: fn(&Spent) -> Duration| {
+        sessions.iter().map(|session| spent(&session.spent)).sum::<Duration>() / sessions.len() as u32
+    };
     Ok(Evaluation {
         name: settings.name.clone(),
         task: settings.task.to_string(),
@@ -135,17 +152,18 @@ pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation
         confusion: task.confusion(),
         slices,
         model: model_facts,
-        dataset: dataset_facts,
+        dataset: facts.as_ref().map_err(Clone::clone)?.clone(),
         provider: ProviderFacts {
             requested: settings.provider.to_string(),
-            nodes: sessions.models[0].nodes().clone(),
+            nodes: sessions[0].model.nodes().clone(),
             device: device_name(settings.provider, settings.device),
             version: runtime.version().to_owned(),
             threads: settings.threads,
         },
         timing: Timing {
             load_ms: milliseconds(load),
-            run_ms: milliseconds(sessions.run),
+            run_ms: milliseconds(of_sessions(|spent| spent.run)),
+            answer_ms: milliseconds(of_sessions(|spent| spent.answering)),
             total_ms: milliseconds(started.elapsed()),
         },
         cached: false,
@@ -181,33 +199,6 @@ fn sides(
     let other = plan(&settings.pair, &reserved)?;
     reserved.extend(settings.pair.values().flatten().map(String::as_str));
     Ok(vec![plan(&settings.inputs, &reserved)?, other])
-}
-
-/// Images that rows name by path: part of the data set, though not of its file.
-struct Images(Option<(Digest, u64)>);
-
-impl Images {
-    fn look(dataset: &Dataset, sides: &[Inputs]) -> Result<Self, EvalError> {
-        let columns: Vec<&str> = sides.iter().flat_map(Inputs::image_columns).collect();
-        Ok(Self(dataset.digest_of_files(&columns)?))
-    }
-
-    fn check_unchanged(&self, dataset: &Dataset, sides: &[Inputs]) -> Result<(), EvalError> {
-        if self.0.is_some() && Self::look(dataset, sides)?.0 != self.0 {
-            return Err(dataset.error(None, None, "its images changed while they were read".to_owned()).into());
-        }
-        Ok(())
-    }
-}
-
-fn dataset_facts(dataset: &Dataset, images: &Images) -> Result<FileFacts, DataError> {
-    let (mut digest, mut bytes) = dataset.digest()?;
-    if let Some((of_images, size)) = &images.0 {
-        use sha2::{Digest as _, Sha256};
-        digest = Digest::from_sha256(Sha256::digest(format!("{digest}\0{of_images}")).into());
-        bytes += size;
-    }
-    Ok(FileFacts { path: dataset.path().display().to_string(), digest, bytes })
 }
 
 #[cfg(test)]

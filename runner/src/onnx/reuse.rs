@@ -19,13 +19,14 @@ use workflows::{
 };
 
 use super::{
-    EvalError, EvalSettings, evaluate,
+    EvalError, EvalSettings,
+    evaluate::{Data, evaluate_data},
     facts::{device_name, file_facts},
     inspect::ModelFile,
     library::{self, Library, Places},
     runtime::{self, LoadError},
 };
-use crate::{archive::digest_file, dataset::Dataset};
+use crate::{archive::digest_file, dataset::Digesting};
 
 /// What an evaluation is a function of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +43,13 @@ const KEYS: u32 = 2;
 
 /// Computes an evaluation's key. Reads the files, and loads nothing.
 pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError> {
+    key_of(library, settings, &Data::open(&settings.dataset)?.digest)
+}
+
+fn key_of(library: &Library, settings: &EvalSettings, digest: &Digesting) -> Result<Key, EvalError> {
     let model = ModelFile::examine(&settings.model)?.facts().digest.clone();
     // Images that a data set names by path are not in this digest, but in the evaluation's: such results are not kept.
-    let (dataset, _) = Dataset::open(&settings.dataset)?.digest()?;
+    let (dataset, _) = digest.wait()?.clone();
     let tokenizer = match &settings.tokenizer {
         None => String::new(),
         Some(path) => {
@@ -86,14 +91,15 @@ pub fn evaluate_or_reuse(
     progress: &dyn Fn(&str),
 ) -> Result<Evaluation, EvalError> {
     let library = library::locate_or_install(&Places::from_env(), progress).map_err(LoadError::from)?;
+    let data = Data::open(&settings.dataset)?;
     // What cannot be keyed cannot be evaluated either: the evaluation says why.
-    let keyed = results.and_then(|results| Some((results, key(&library, settings).ok()?)));
+    let keyed = results.and_then(|results| Some((results, key_of(&library, settings, &data.digest).ok()?)));
     if let Some((results, key)) = &keyed
         && let Some(known) = results.find(key, settings.outcomes.is_some())
     {
         return known.answer(settings);
     }
-    let evaluation = evaluate(runtime::load(library)?, settings)?;
+    let evaluation = evaluate_data(runtime::load(library)?, settings, data)?;
     if let Some((results, key)) = &keyed
         && let Err(e) = results.keep(key, &evaluation, settings.outcomes.as_deref())
     {

@@ -308,6 +308,7 @@ fn evaluation(
         timing: Timing {
             load_ms: milliseconds(side.subject.load),
             run_ms: milliseconds(wall),
+            answer_ms: milliseconds(wall),
             total_ms: milliseconds(side.subject.load + wall),
         },
         cached: false,

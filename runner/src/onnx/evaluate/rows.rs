@@ -83,7 +83,6 @@ pub(super) struct Read {
 
 impl<'a> Rows<'a> {
     pub(super) fn start(
-        settings: &EvalSettings,
         dataset: &'a Dataset,
         columns: &'a Columns,
         sides: &'a [Inputs],
@@ -91,7 +90,7 @@ impl<'a> Rows<'a> {
     ) -> Result<Self, EvalError> {
         let names: Vec<&str> = sides.iter().flat_map(Inputs::columns).chain(columns.names()).collect();
         let row_bytes = sides.iter().map(Inputs::row_bytes).sum();
-        let longest = settings.sessions as usize * chunk_rows(batches.rows, row_bytes);
+        let longest = chunk_rows(batches.rows, row_bytes);
         Ok(Self {
             dataset,
             columns,
@@ -124,11 +123,12 @@ impl<'a> Rows<'a> {
         Ok(Some(Read { first, rows, sides, targets, labels }))
     }
 
-    /// Sends chunk after chunk, until the end, an error, or nobody who waits for more.
-    pub(super) fn send(mut self, to: &SyncSender<Result<Read, EvalError>>) {
-        while let Some(read) = self.read().transpose() {
+    /// Deals chunk after chunk to the sessions in turn, until the end, an error, or nobody who waits for more.
+    pub(super) fn deal(mut self, to: &[SyncSender<Result<Read, EvalError>>]) {
+        for session in to.iter().cycle() {
+            let Some(read) = self.read().transpose() else { return };
             let failed = read.is_err();
-            if to.send(read).is_err() || failed {
+            if session.send(read).is_err() || failed {
                 return;
             }
         }
