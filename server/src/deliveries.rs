@@ -48,8 +48,13 @@ pub async fn reconcile(app: &App, forge: Forge, guid: &str) -> anyhow::Result<()
         let Some(delivery) = app.store.get::<Delivery>(&keys::delivery(forge, guid)).await? else { return Ok(()) };
         match delivery.record.state {
             DeliveryState::Done { .. } => return Ok(()),
-            DeliveryState::Open { not_before: Some(time), .. } if time > app.clock.now() => return Ok(()),
-            DeliveryState::Open { .. } => {}
+            DeliveryState::Open { not_before: Some(time), .. }
+            | DeliveryState::Doubted { not_before: Some(time), .. }
+                if time > app.clock.now() =>
+            {
+                return Ok(());
+            }
+            DeliveryState::Open { .. } | DeliveryState::Doubted { .. } => {}
         }
         match attempt(app, &delivery).await {
             Ok(Planned::Done) => return Ok(()),
@@ -67,7 +72,10 @@ pub async fn reconcile(app: &App, forge: Forge, guid: &str) -> anyhow::Result<()
 }
 
 async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, PlanError> {
-    let Delivery { forge, event, body, .. } = &delivery.record;
+    let Delivery { forge, event, body, state, .. } = &delivery.record;
+    if let DeliveryState::Doubted { .. } = state {
+        return confirm(app, delivery).await;
+    }
     let bytes = intake::body(app, *forge, body).await?;
     match app.forges.read_event(*forge, event, bytes).await? {
         Fact::Event { event, clone, installation } => planning::plan(app, delivery, *event, clone, installation).await,
@@ -91,9 +99,36 @@ async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, Plan
     }
 }
 
+/// GitHub lists a delivery once it was answered, or somewhat later: whatever is not listed after so long was not sent.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Asks the forge whether it sent a delivery that says what another one said before.
+async fn confirm(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, PlanError> {
+    let Delivery { forge, guid, event, received_at, body, .. } = &delivery.record;
+    // The clocks may differ.
+    let since = *received_at - LISTED_WITHIN;
+    if app.forges.has_sent(*forge, guid, event, since).await? {
+        let state = DeliveryState::Open { failures: 0, not_before: None };
+        let mut change = Change::default();
+        change.at(delivery).put(keys::delivery(*forge, guid), &Delivery { state, ..delivery.record.clone() });
+        change.delete(&keys::doubted_body(*forge, body));
+        app.store.commit(change).await?;
+        return Ok(Planned::Again);
+    }
+    if app.clock.now().duration_since(*received_at) < LISTED_WITHIN {
+        let reason = "the forge does not list the delivery, or not yet".to_owned();
+        return Err(ForgeError::Transient { reason, after: None }.into());
+    }
+    let outcome = "ignored: it says what was said before, and the forge did not send it a second time";
+    finish(app, delivery, outcome.to_owned()).await
+}
+
 /// Adds the end of a delivery to a change.
 pub fn done(change: &mut Change, delivery: &Stored<Delivery>, now: jiff::Timestamp, outcome: String) {
-    let Delivery { forge, guid, .. } = &delivery.record;
+    let Delivery { forge, guid, body, .. } = &delivery.record;
+    if let DeliveryState::Doubted { .. } = delivery.record.state {
+        change.delete(&keys::doubted_body(*forge, body));
+    }
     let state = DeliveryState::Done { at: now, outcome };
     change.at(delivery).put(keys::delivery(*forge, guid), &Delivery { state, ..delivery.record.clone() });
     change.delete(&keys::open_delivery(*forge, guid));
@@ -110,7 +145,9 @@ pub async fn finish(app: &App, delivery: &Stored<Delivery>, outcome: String) -> 
 }
 
 async fn postpone(app: &App, delivery: &Stored<Delivery>, reason: &str, after: Option<Duration>) -> anyhow::Result<()> {
-    let DeliveryState::Open { failures, .. } = delivery.record.state else { return Ok(()) };
+    let (DeliveryState::Open { failures, .. } | DeliveryState::Doubted { failures, .. }) = delivery.record.state else {
+        return Ok(());
+    };
     let failures = failures + 1;
     if app.clock.now().duration_since(delivery.record.received_at) >= GIVEN_UP_AFTER {
         finish(app, delivery, format!("given up after {failures} attempts: {reason}")).await.map_err(|e| match e {
@@ -122,7 +159,10 @@ async fn postpone(app: &App, delivery: &Stored<Delivery>, reason: &str, after: O
     let wait = after.unwrap_or_else(|| backoff(failures));
     tracing::warn!(guid = delivery.record.guid, reason, failures, "the forge did not answer; trying again later");
     let not_before = Some(app.clock.now() + SignedDuration::try_from(wait).unwrap_or(SignedDuration::ZERO));
-    let state = DeliveryState::Open { failures, not_before };
+    let state = match delivery.record.state {
+        DeliveryState::Doubted { .. } => DeliveryState::Doubted { failures, not_before },
+        DeliveryState::Open { .. } | DeliveryState::Done { .. } => DeliveryState::Open { failures, not_before },
+    };
     let mut change = Change::default();
     let Delivery { forge, guid, .. } = &delivery.record;
     change.at(delivery).put(keys::delivery(*forge, guid), &Delivery { state, ..delivery.record.clone() });

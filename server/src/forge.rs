@@ -148,6 +148,20 @@ impl Forges {
         }
     }
 
+    /// Whether the forge says that it sent a delivery under this id since then. The local forge keeps no list.
+    pub async fn has_sent(
+        &self,
+        forge: Forge,
+        guid: &str,
+        event: &str,
+        since: jiff::Timestamp,
+    ) -> Result<bool, ForgeError> {
+        match (forge, &self.github) {
+            (Forge::Github, Some(github)) => Ok(github.has_sent(guid, event, since).await?),
+            (Forge::Github, None) | (Forge::Local, _) => Ok(false),
+        }
+    }
+
     pub async fn workflow_files(&self, repo: &Repo, sha: &Sha) -> Result<Vec<WorkflowFile>, ForgeError> {
         match repo.forge {
             Forge::Local => {

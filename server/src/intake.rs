@@ -27,8 +27,10 @@ pub enum Accepted {
     New,
     /// Recorded, and known to be nothing that we act on.
     Ignored,
-    /// It was here before, under this id or with this very body.
+    /// It was here before, under this id; or with this very body, where the forge cannot be asked whether it sent both.
     Duplicate,
+    /// Not recorded: another one of this very body is being looked into. It is to be sent again.
+    NotNow,
 }
 
 /// Events that can mean something. Everything else is recorded and ignored.
@@ -75,12 +77,34 @@ pub async fn accept(app: &App, forge: Forge, event: &str, guid: &str, body: Byte
         change.mark(keys::open_delivery(forge, guid));
     }
     if !app.store.commit(change).await? {
-        return Ok(Accepted::Duplicate);
+        return match (known, forge) {
+            (true, Forge::Github) => repeated(app, delivery).await,
+            (false, _) | (_, Forge::Local) => Ok(Accepted::Duplicate),
+        };
     }
     if !known {
         return Ok(Accepted::Ignored);
     }
     app.nudges.nudge(Nudge::Delivery { forge, guid: guid.to_owned() });
+    Ok(Accepted::New)
+}
+
+/// Records a delivery whose body was here before, to be looked into: GitHub says the same of every press of a button.
+/// One at a time for each body, so that who recorded a body can make us neither write nor ask without end.
+async fn repeated(app: &App, delivery: Delivery) -> anyhow::Result<Accepted> {
+    let Delivery { forge, guid, body, .. } = &delivery;
+    let (delivery_key, doubted_key) = (keys::delivery(*forge, guid), keys::doubted_body(*forge, body));
+    if app.store.get::<Delivery>(&delivery_key).await?.is_some() {
+        return Ok(Accepted::Duplicate);
+    }
+    let doubted = Delivery { state: DeliveryState::Doubted { failures: 0, not_before: None }, ..delivery.clone() };
+    let mut change = Change::default();
+    change.absent(&delivery_key).absent(&doubted_key).put(delivery_key, &doubted).mark(doubted_key);
+    change.mark(keys::open_delivery(*forge, guid));
+    if !app.store.commit(change).await? {
+        return Ok(Accepted::NotNow);
+    }
+    app.nudges.nudge(Nudge::Delivery { forge: *forge, guid: guid.clone() });
     Ok(Accepted::New)
 }
 

@@ -31,19 +31,34 @@ impl GithubForge {
     /// The newest attempt of each event that was sent since then, that no attempt delivered, and that it is time
     /// to ask for again; oldest first.
     pub async fn failed_deliveries(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Delivery>, GithubError> {
+        Ok(undelivered(self.attempts(since, |_| false).await?, since, now))
+    }
+
+    /// Whether GitHub lists an attempt at an event under this id since then.
+    pub async fn has_sent(&self, guid: &str, event: &str, since: Timestamp) -> Result<bool, GithubError> {
+        let it = |attempt: &Delivery| attempt.guid == guid && attempt.event == event;
+        Ok(self.attempts(since, it).await?.iter().any(it))
+    }
+
+    /// Attempts since then, and a few older ones, newest first; no further than the page with one that is `wanted`.
+    async fn attempts(
+        &self,
+        since: Timestamp,
+        wanted: impl Fn(&Delivery) -> bool,
+    ) -> Result<Vec<Delivery>, GithubError> {
         let mut attempts: Vec<Delivery> = Vec::new();
         let mut query = "per_page=100".to_owned();
         for _ in 0..PAGES {
             let route = format!("/app/hook/deliveries?{query}");
             let (page, next): (Vec<Delivery>, _) = self.page_as_app("list webhook deliveries", route).await?;
-            let past_it = page.iter().any(|delivery| delivery.delivered_at < since);
+            let past_it = page.iter().any(|delivery| delivery.delivered_at < since || wanted(delivery));
             attempts.extend(page);
             match next {
                 Some(next) if !past_it => query = next,
                 Some(_) | None => break,
             }
         }
-        Ok(undelivered(attempts, since, now))
+        Ok(attempts)
     }
 
     /// Asks GitHub to send an event again; it comes as an ordinary webhook, with the GUID it had.

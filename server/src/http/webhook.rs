@@ -45,6 +45,8 @@ pub(super) async fn receive(
         Accepted::New => (HttpResponse::Accepted(), "accepted"),
         Accepted::Ignored => (HttpResponse::Accepted(), "ignored"),
         Accepted::Duplicate => (HttpResponse::Ok(), "duplicate"),
+        // What GitHub was not told to have arrived it sends again, once the recovery asks it to.
+        Accepted::NotNow => (HttpResponse::ServiceUnavailable(), "another one of this body is being looked into"),
     };
     Ok(reply.json(serde_json::json!({ "status": status })))
 }

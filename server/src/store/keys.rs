@@ -6,6 +6,7 @@
 //! | `repo` | repository | [`Repo`](super::records::Repo) |
 //! | `delivery` | forge, guid | [`Delivery`](super::records::Delivery) |
 //! | `body` | forge, SHA-256 of the body | the body: what a delivery said, and that it was said before |
+//! | `doubted-body` | forge, SHA-256 of the body | nothing: a delivery that repeats it is looked into |
 //! | `open-delivery` | forge, guid | nothing: it is not done with yet |
 //! | `text` | digest | a workflow file |
 //! | `run` | repository, number | [`Run`](super::records::Run) |
@@ -117,6 +118,10 @@ pub fn delivery(forge: Forge, guid: &str) -> Key {
 
 pub fn body(forge: Forge, digest: &Digest) -> Key {
     Key::family("body").text(&forge.to_string()).text(digest.hex())
+}
+
+pub fn doubted_body(forge: Forge, digest: &Digest) -> Key {
+    Key::family("doubted-body").text(&forge.to_string()).text(digest.hex())
 }
 
 pub fn open_deliveries() -> Key {

@@ -125,6 +125,13 @@ impl FakeGithub {
         deliver(&self.shared, last).await
     }
 
+    /// Somebody who recorded the last delivery sends it under an id that GitHub never gave out; the status that
+    /// they got.
+    pub async fn replay_last(&self, guid: &str) -> u16 {
+        let last = self.state().deliveries.last().expect("something was delivered").clone();
+        post(&self.shared, &Delivery { guid: guid.to_owned(), ..last }).await
+    }
+
     async fn send(&self, event: &str, action: Option<&str>, name: &str, known: Value) -> u16 {
         let delivery = {
             let mut state = self.state();
@@ -177,11 +184,18 @@ pub(super) fn send_outbox(shared: &Shared) {
 }
 
 async fn deliver(shared: &Shared, mut delivery: Delivery) -> u16 {
+    delivery.status_code = post(shared, &delivery).await;
+    let status = delivery.status_code;
+    locked(shared).deliveries.push(delivery);
+    status
+}
+
+async fn post(shared: &Shared, delivery: &Delivery) -> u16 {
     let (url, secret) = {
         let state = locked(shared);
         (state.app.webhook_url.clone(), state.app.webhook_secret.clone())
     };
-    delivery.status_code = match url {
+    match url {
         None => 0,
         Some(url) => reqwest::Client::new()
             .post(url)
@@ -193,10 +207,7 @@ async fn deliver(shared: &Shared, mut delivery: Delivery) -> u16 {
             .send()
             .await
             .map_or(0, |reply| reply.status().as_u16()),
-    };
-    let status = delivery.status_code;
-    locked(shared).deliveries.push(delivery);
-    status
+    }
 }
 
 fn sign(secret: &str, body: &[u8]) -> String {

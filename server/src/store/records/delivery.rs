@@ -17,6 +17,12 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DeliveryState {
+    /// Its body was here before, under another id, which the signature does not cover: whether the forge sent this
+    /// one is asked of the forge.
+    Doubted {
+        failures: u32,
+        not_before: Option<Timestamp>,
+    },
     Open {
         failures: u32,
         not_before: Option<Timestamp>,

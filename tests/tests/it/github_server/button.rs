@@ -85,6 +85,57 @@ async fn a_maintainer_accepts_by_the_button_and_the_next_push_is_judged_again() 
     stack.stop().await;
 }
 
+/// What GitHub says of two presses of one button differs by the delivery's id alone, which the signature does not cover.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_press_is_heard_when_it_is_made_again() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let (worse, button) = refused(&world).await;
+    world.github.state().repo_mut(REPO).collaborators.insert("mona".to_owned(), "maintain");
+    accepted(world.github.press(REPO, button, "accept")).await;
+    let passes = |runs: &[tests::github::state::CheckRun]| {
+        runs.iter().any(|run| run.name == GATE && run.conclusion.as_deref() == Some("neutral"))
+    };
+    world.checks(&worse, "the accepted gate to be shown", passes).await;
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorded_press_under_another_id_accepts_nothing() {
+    // Looked for once, at the start: whatever else is asked for is asked for by the replay.
+    let world = World { recovery_interval_s: 3600, ..World::new() };
+    let stack = world.server_and_runner();
+    let (_, button) = refused(&world).await;
+    world.github.state().repo_mut(REPO).collaborators.insert("mona".to_owned(), "maintain");
+    accepted(world.github.replay_last("made-up")).await;
+    // GitHub may list a delivery somewhat later than it sends it.
+    until_async("GitHub to be asked again whether it sent that", async || {
+        let asked = world.github.state().count("GET", "/app/hook/deliveries");
+        if asked >= 3 { Ok(()) } else { Err(asked) }
+    })
+    .await;
+    assert_eq!(world.get(&stack, "audit").await["acceptances"], json!([]));
+    assert_eq!(world.github.state().count("GET", PERMISSION), 1);
+    // One that comes meanwhile is not lost: GitHub is to send it again, and the recovery asks it to.
+    assert_eq!(world.github.press(REPO, button, "accept").await, 503);
+    stack.stop().await;
+}
+
+/// A failed gate, whose button somebody pressed who may not; the commit and the button.
+async fn refused(world: &World) -> (workflows::ids::Sha, u64) {
+    let main = world.main(WORKFLOW).await;
+    let worse = world.repo.commit("worse", Some(&main), "Half the size", &[("outcomes.jsonl", &outcomes(48))]);
+    let (_, checks) = world.pull("worse", &worse, "Half the size").await;
+    world.github.state().repo_mut(REPO).collaborators.insert("mona".to_owned(), "write");
+    accepted(world.github.press(REPO, checks[GATE].id, "accept")).await;
+    until_async("GitHub to be asked who that is", async || {
+        let asked = world.github.state().count("GET", PERMISSION);
+        if asked == 1 { Ok(()) } else { Err(asked) }
+    })
+    .await;
+    (worse, checks[GATE].id)
+}
+
 /// The links of the flipped examples lead to the outcomes of both sides.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flipped_examples_lead_to_both_outcomes() {

@@ -54,13 +54,15 @@ pub(super) struct World {
     pub(super) github: FakeGithub,
     pub(super) repo: BareRepo,
     pub(super) home: TempDir,
+    /// How often a server looks for deliveries that did not arrive.
+    pub(super) recovery_interval_s: u32,
 }
 
 impl World {
     pub(super) fn new() -> Self {
         let github = FakeGithub::start();
         let (repo, _) = github.create_repo(REPO);
-        Self { github, repo, home: tempfile::tempdir().unwrap() }
+        Self { github, repo, home: tempfile::tempdir().unwrap(), recovery_interval_s: 1 }
     }
 
     /// The first commit of `main`: a workflow, and a model that is wrong on 8 of 400.
@@ -87,7 +89,7 @@ impl World {
     /// A server without a runner, at this GitHub.
     pub(super) fn server(&self) -> Stack {
         let mut github = self.github.server_config(self.home.path());
-        github.recovery_interval_s = 1;
+        github.recovery_interval_s = self.recovery_interval_s;
         let stack = Stack::server(&self.home.path().join("data"), |config| config.github = Some(github));
         self.github.send_webhooks_to(&stack.url);
         stack
