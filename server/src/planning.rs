@@ -16,6 +16,7 @@ use crate::{
     deliveries::{self, PlanError, Planned},
     digest::digest,
     forge::{ForgeError, WorkflowFile},
+    gate,
     reconcile::Nudge,
     settings,
     store::{
@@ -59,12 +60,17 @@ pub async fn plan(
     };
     let delivery_name = format!("{}/{}", delivery.record.forge, delivery.record.guid);
     let known = app.store.get::<HeadCommit>(&commit_key).await?;
-    let mut planning = match known.and_then(|commit| planning_of(&commit.record, &delivery_name).cloned()) {
+    let known = known.and_then(|commit| planning_of(&commit.record, &delivery_name).cloned());
+    let is_new = known.is_none();
+    let mut planning = match known {
         Some(planning) => planning,
         None => begin(app, &repo_record, &event, delivery_name, now).await?,
     };
-    let source = source(&event, planning.base.as_ref());
-    let files = app.forges.workflow_files(&repo_record, source).await?;
+    let source = source(&event, planning.base.as_ref()).clone();
+    let files = app.forges.workflow_files(&repo_record, &source).await?;
+    if is_new && event.kind.is_trusted() {
+        planning.self_check = self_checks(app, &repo_record, &planning.policy, (&source, &files)).await?;
+    }
     let changed = changed_paths(app, &repo_record, &event, planning.base.as_ref(), &files).await?;
 
     let actions = actions::read(app, &repo_record, &head, &files).await?;
@@ -192,9 +198,31 @@ async fn begin(app: &App, repo: &Repo, event: &Event, delivery: String, now: Tim
         base,
         branch: base_branch(event),
         policy,
+        self_check: 0.0,
         files: vec![],
         complete: false,
     })
+}
+
+/// How often the policy that judges wants the gate to check itself: of a change it is what it wants to change that
+/// says so, as of everything else in the policy. `run` are the files that run, and of which commit they are.
+async fn self_checks(
+    app: &App,
+    repo: &Repo,
+    policy: &PolicySource,
+    (of, run): (&Sha, &[WorkflowFile]),
+) -> Result<f64, PlanError> {
+    let share =
+        |files: &[WorkflowFile]| gate::of_files(app, files).map_or(0.0, |(policy, _)| policy.defaults.self_check);
+    match policy {
+        PolicySource::Base { sha } if sha != of => match app.forges.workflow_files(repo, sha).await {
+            Ok(files) => Ok(share(&files)),
+            // The gate will say that the policy cannot be read; the runs need not wait for that.
+            Err(ForgeError::Gone(_) | ForgeError::Unusable(_)) => Ok(0.0),
+            Err(error @ ForgeError::Transient { .. }) => Err(error.into()),
+        },
+        PolicySource::Base { .. } | PolicySource::Head => Ok(share(run)),
+    }
 }
 
 /// The branch that an event's base is on.

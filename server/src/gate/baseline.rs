@@ -36,7 +36,6 @@ const MOST_ASKED: usize = 10;
 pub async fn of_job(
     app: &App,
     run: &Run,
-    workflow: &syntax::Workflow,
     job: &syntax::Job,
     checkout: &CheckoutSpec,
 ) -> anyhow::Result<Option<protocol::Baseline>> {
@@ -44,16 +43,15 @@ pub async fn of_job(
         return Ok(None);
     }
     let Some(commit) = app.store.get::<HeadCommit>(&keys::commit(&run.repo, &run.head)).await? else { return Ok(None) };
-    let base = decisive(&commit.record.plannings).and_then(|planning| planning.base.clone());
-    let Some(sha) = base.filter(|base| *base != run.head) else { return Ok(None) };
+    let Some(planning) = decisive(&commit.record.plannings) else { return Ok(None) };
+    let Some(sha) = planning.base.clone().filter(|base| *base != run.head) else { return Ok(None) };
     let known = known(app, &run.repo, &sha).await?;
     // The same repository, and the same right to read it.
     let checkout = CheckoutSpec { sha: sha.clone(), git_ref: None, ..checkout.clone() };
     let blocks = commit.record.repetitions.iter().rev().find(|repetition| repetition.run == run.number);
     let blocks = blocks.and_then(|repetition| repetition.blocks);
-    // What a stranger's code says of our gate counts for nothing. How often is for the workflow that runs to say.
-    let share = workflow.gate.as_ref().map_or(0.0, |gate| gate.defaults.self_check);
-    let self_check = is_trusted(run) && is_chosen(share, run.head.as_str());
+    // What a stranger's code says of our gate counts for nothing.
+    let self_check = is_trusted(run) && is_chosen(planning.self_check, run.head.as_str());
     Ok(Some(protocol::Baseline { sha, checkout, known, blocks, self_check }))
 }
 

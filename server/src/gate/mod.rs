@@ -21,6 +21,7 @@ use workflows::{
     run::Conclusion,
 };
 
+pub(crate) use self::policy::of_files;
 pub use self::{baseline::of_job, self_check::false_alarms};
 use self::{
     baseline::{Baseline, decisive, settled_runs},

@@ -4,6 +4,7 @@ use super::{Failure, wording::Found};
 use crate::{
     app::App,
     digest::digest,
+    forge::WorkflowFile,
     store::records::{Planning, PolicySource, Repo},
 };
 
@@ -35,16 +36,20 @@ fn without_lines(mut policy: Policy) -> Policy {
     policy
 }
 
-/// The rules of all workflow files of a commit; file and defaults are those of the first with a gate.
 async fn at(app: &App, repo: &Repo, sha: &Sha) -> Result<Option<(Policy, String)>, Failure> {
+    Ok(of_files(app, &app.forges.workflow_files(repo, sha).await?))
+}
+
+/// The rules of all workflow files of a commit; file and defaults are those of the first with a gate.
+pub(crate) fn of_files(app: &App, files: &[WorkflowFile]) -> Option<(Policy, String)> {
     let mut found: Option<(Policy, String)> = None;
-    for file in app.forges.workflow_files(repo, sha).await? {
+    for file in files {
         let parsed = app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text);
         let Some(policy) = parsed.valid().and_then(|workflow| workflow.gate.clone()) else { continue };
         match &mut found {
-            None => found = Some((policy, file.path)),
+            None => found = Some((policy, file.path.clone())),
             Some((found, _)) => found.rules.extend(policy.rules),
         }
     }
-    Ok(found)
+    found
 }

@@ -114,7 +114,7 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
     let (workflow_env, workflow_defaults) = layers;
     let repo = app.store.get::<Repo>(&keys::repo(&run.repo)).await?.context("the job's repository is missing")?;
     let checkout = app.forges.checkout(&repo.record, &run.event.kind).await?;
-    let baseline = gate::of_job(app, run, &workflows.own, &written, &checkout).await?;
+    let baseline = gate::of_job(app, run, &written, &checkout).await?;
     Ok(JobSpec {
         repo: run.repo.clone(),
         run_number: run.number,

@@ -92,3 +92,20 @@ async fn false_alarms_are_counted_and_block_nobody() {
     let text = page().await;
     assert!(text.contains("0 false alarms in 2 self-checks: 0\u{a0}%."), "{text}");
 }
+
+#[tokio::test]
+async fn how_often_is_for_the_policy_to_say_that_judges() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let often = ["0%", "100%"].map(|share| CHECKED.replace("100%", share));
+    for (n, [of_base, of_head]) in [[1, 0], [0, 1]].into_iter().enumerate() {
+        let main = world.push_main(&often[of_base]).await;
+        evaluate(&runner, 20, [20, 20]).await;
+        world.gate_concluded(&main).await;
+        let branch = format!("change-{n}");
+        let head = world.git.commit(&branch, &[(".assay/workflows/ci.yml", &often[of_head])]);
+        world.push(&branch, None, &head).await;
+        assert_eq!(evaluate(&runner, 20, [20, 20]).await, of_base == 1, "{branch}");
+        world.gate_concluded(&head).await;
+    }
+}

@@ -88,6 +88,9 @@ pub struct Planning {
     #[serde(default)]
     pub branch: Option<String>,
     pub policy: PolicySource,
+    /// Share of head commits whose runs check the gate, as this policy says.
+    #[serde(default)]
+    pub self_check: f64,
     pub files: Vec<FileOutcome>,
     /// All files were planned: nothing more is to come of this event.
     pub complete: bool,
