@@ -4,6 +4,7 @@ Reads {case: arguments} as JSON, writes {case: numbers} with the same shape as t
 """
 import json
 import sys
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import special, stats
 from scipy.optimize import brentq
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import NormalIndPower, normal_sample_size_one_tail
 from statsmodels.stats.proportion import proportion_confint
 
 
@@ -124,6 +126,62 @@ def quantile_p(over, n, q):
     return [test("greater"), test("less")]
 
 
+def mean_of_groups(values, drawn):
+    return sum(sum(values[group]) for group in drawn) / sum(len(values[group]) for group in drawn)
+
+
+def group_shares(values, limits):
+    """All ways of drawing as many groups as there are: the bootstrap itself, without drawing."""
+    groups = range(len(values))
+    means = np.array([mean_of_groups(values, drawn) for drawn in product(groups, repeat=len(values))])
+    return [np.mean(means <= limit) for limit in limits]
+
+
+def group_bca(values, resampled, alpha):
+    """scipy's, of groups as the units that are drawn and left out."""
+    found = stats.bootstrap(
+        (np.arange(len(values)),), lambda drawn: mean_of_groups(values, drawn.astype(int)), n_resamples=0, vectorized=False,
+        confidence_level=1 - 2 * alpha, method="BCa",
+        bootstrap_result=SimpleNamespace(bootstrap_distribution=np.array(resampled)),
+    )
+    return [found.confidence_interval.low, found.confidence_interval.high, found.standard_error]
+
+
+def sample_size(estimate, deviation, n, margin, alpha, power):
+    """The change that n find, and how many would find the estimate; `deviation` is of one of them."""
+    effect = (stats.norm.isf(alpha) + stats.norm.ppf(power)) / np.sqrt(n)
+    found = NormalIndPower().power(effect, nobs1=n, alpha=alpha, ratio=0, alternative="larger")
+    assert abs(found - power) < 1e-12, (found, power)
+    needed = normal_sample_size_one_tail(estimate - margin, power, alpha, deviation)
+    return [margin + effect * deviation, max(np.ceil(needed), n + 1)]
+
+
+def sample_size_of_means(differences, margin, alpha, power):
+    return sample_size(np.mean(differences), np.std(differences, ddof=1), len(differences), margin, alpha, power)
+
+
+def sample_size_of_groups(differences, groups, margin, alpha, power):
+    error = clustered(differences, groups, margin, alpha)[0]
+    n = len(differences)
+    return sample_size(np.mean(differences), error * np.sqrt(n), n, margin, alpha, power)
+
+
+def sample_size_of_pairs(worse, better, n, margin, alpha, power):
+    changes = np.repeat([1.0, -1.0, 0.0], [worse, better, n - worse - better])
+    return sample_size(np.mean(changes), np.std(changes), n, margin, alpha, power)
+
+
+def sample_size_of_blocks(differences, margin, alpha, power):
+    estimate, _, _, lower, upper = signed_rank(differences, margin, alpha)
+    n = len(differences)
+    deviation = (upper - lower) / (2 * stats.norm.isf(alpha)) * np.sqrt(n)
+    return sample_size(estimate, deviation, n, margin, alpha, power)
+
+
+def sample_size_of_quantile(over, q, alpha):
+    return [next(n for n in range(over + 1, 10**6) if stats.binom.cdf(over, n, 1 - q) <= alpha)]
+
+
 FUNCTIONS = {
     "normal_cdf": lambda x: [stats.norm.cdf(x)],
     "normal_quantile": lambda p: [stats.norm.ppf(p)],
@@ -143,6 +201,13 @@ FUNCTIONS = {
     "benjamini_hochberg": lambda p: list(multipletests(p, method="fdr_bh")[1]),
     "prediction": prediction,
     "quantile": quantile_p,
+    "group_shares": group_shares,
+    "group_bca": group_bca,
+    "sample_size": sample_size_of_means,
+    "sample_size_of_groups": sample_size_of_groups,
+    "sample_size_of_pairs": sample_size_of_pairs,
+    "sample_size_of_blocks": sample_size_of_blocks,
+    "sample_size_of_quantile": sample_size_of_quantile,
     "clopper_pearson": lambda hits, of, gamma: list(proportion_confint(hits, of, alpha=gamma, method="beta")),
 }
 
