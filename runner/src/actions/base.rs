@@ -31,6 +31,17 @@ pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option
         tokio::fs::rename(&making, &directory).await?;
     }
     let file = directory.join(path);
-    let is_plain = file.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-    Ok((is_plain && !lfs::is_pointer(&file)).then_some(file))
+    let missing = match file.symlink_metadata() {
+        Ok(metadata) if metadata.is_file() && !lfs::is_pointer(&file) => return Ok(Some(file)),
+        Ok(_) => "has something else than a file at",
+        Err(_) => "has no file",
+    };
+    // Not a warning: a new model is no fault.
+    let told = format!(
+        "The base, {}, {missing} {}, as where a step makes it: it is not measured beside the head",
+        baseline.sha.short(),
+        path.display()
+    );
+    job.log.say(&told).await;
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use workflows::{
     run::Conclusion,
 };
 
-use super::{Judged, evidence::Evidence};
+use super::{Judged, baseline::decisive, evidence::Evidence};
 use crate::{
     app::App,
     store::records::{Acceptance, Binding, FileOutcome, HeadCommit, Run, SelfChecked},
@@ -65,6 +65,14 @@ impl About<'_> {
             context.notes.push(format!(
                 "The base {base} was not evaluated for all of this: where it was not, {ancestor}, its nearest evaluated \
                  ancestor, stands in for it."
+            ));
+        }
+        let base = decisive(&self.commit.plannings).and_then(|planning| planning.base.as_ref());
+        if let (None, Some(base)) = (self.base, base) {
+            let base = base.short();
+            context.notes.push(format!(
+                "The base {base} was not evaluated: its own runs measured nothing, and no step could measure its model beside \
+                 the head's. A model that a step makes is in no commit: let the workflow run on {base}, or on what comes after it."
             ));
         }
         let repetitions = self.commit.repetitions.iter().enumerate();

@@ -90,6 +90,25 @@ pub(crate) async fn evaluate(runner: &Runner, model: &str, wrong: usize) {
 }
 
 #[tokio::test]
+async fn a_base_that_nobody_evaluated_is_named_with_the_reason() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let main = world.push_main(&GATED.replace("[push, pull_request]", "pull_request")).await;
+    world.gate_concluded(&main).await;
+    let head = world.git.commit("change", &[("model.onnx", "made by a step")]);
+    world.push("change", None, &head).await;
+    evaluate(&runner, "made", 20).await;
+    let gate = world.gate_concluded(&head).await;
+    assert_eq!(
+        (&gate["conclusion"], &gate["verdict"]["verdict"]),
+        (&json!("neutral"), &json!("no_baseline")),
+        "{gate:#}"
+    );
+    let text = format!("{} {}", gate["summary"], gate["text"]);
+    assert!(text.contains(&format!("The base {} was not evaluated", main.short())), "{gate:#}");
+}
+
+#[tokio::test]
 async fn a_worse_model_is_refused_and_an_equal_one_passes() {
     let world = World::new().await;
     let runner = world.runner();

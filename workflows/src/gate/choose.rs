@@ -119,6 +119,12 @@ impl Question<'_> {
             if same_model && reported.head == reported.base {
                 return Finding::Identical { values: reported, n };
             }
+            // Only a benchmark says how long each query took.
+            if !self.head.samples.is_empty() {
+                let reason = "a benchmark is compared with the base's only where both were timed in turns, and the base \
+                              was not: it has no such model (a step makes it, or it is new), or it could not be timed";
+                return open(Answer::NoBaseline, reported, reason.to_owned());
+            }
             let reason = "a single number does not say how much it varies: keep outcomes for each example, or judge it \
                           against the branch's history (`test: history`)";
             return open(Answer::Inconclusive, reported, reason.to_owned());

@@ -277,6 +277,15 @@ fn benchmarks_are_judged_by_interleaved_blocks() {
 }
 
 #[test]
+fn a_benchmark_that_took_no_turns_with_its_base_has_no_baseline() {
+    let alone = |latency: f64| Side { blocks: [].into(), ..benchmark(20, latency) };
+    let policy = policy(vec![rule("latency_p50", &[("max-increase", "5%")])]);
+    let verdict = judge(&policy, &[alone(11.0)], Some(&[alone(10.0)]));
+    assert_eq!(verdict.verdict, Answer::NoBaseline, "{verdict:#?}");
+    assert!(only(&verdict).reason.contains("in turns"), "{verdict:#?}");
+}
+
+#[test]
 fn a_quantile_is_bounded_by_counting() {
     let judged = |limit: &str| {
         let policy = policy(vec![rule("latency_p99", &[("max", limit)])]);
