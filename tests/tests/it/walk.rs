@@ -23,17 +23,21 @@ const WORKFLOW_FILE: &str = ".assay/workflows/evaluate.yml";
 
 /// Main with the good model, three changes as in the demo, and the good one merged.
 async fn story(site: &Site) -> (Sha, Sha) {
-    let workflow = example(WORKFLOW_FILE);
+    // Every run checks the gate as well: by the model of the base's commit, where no step has packaged it.
+    let workflow = String::from_utf8(example(WORKFLOW_FILE)).unwrap();
+    let workflow = workflow.replacen("model: dist/model.onnx", "model: model.onnx", 1);
+    let workflow = workflow.replacen("gate:", "gate:\n  self-check: 100%", 1);
     let (good, smaller) = (example("model.onnx"), example("variants/smaller.onnx"));
     let data = example("heldout.npz");
-    let files: [(&str, &[u8]); 3] = [(WORKFLOW_FILE, &workflow), ("model.onnx", &good), ("heldout.npz", &data)];
+    let files: [(&str, &[u8]); 3] =
+        [(WORKFLOW_FILE, workflow.as_bytes()), ("model.onnx", &good), ("heldout.npz", &data)];
     let main = site.commit("main", None, "A model that reads handwritten digits", &files).await;
     site.gate(&main).await;
     let regressed = example("variants/regressed.onnx");
     let title = "Retrain on the new labels";
     let failed = site.commit("retrain-quickly", Some(&main), title, &[("model.onnx", &regressed)]).await;
     site.gate(&failed).await;
-    let broken = String::from_utf8(workflow).unwrap().replacen("steps:", "step:", 1);
+    let broken = workflow.replacen("steps:", "step:", 1);
     let title = "Tidy up the workflow";
     let sha = site.commit("tidy-workflow", Some(&main), title, &[(WORKFLOW_FILE, broken.as_bytes())]).await;
     site.gate(&sha).await;
@@ -152,6 +156,9 @@ async fn from_the_list_of_repositories_to_a_trend() {
     shows(&browser, "main table", "Fold the scaler into the weights").await;
     let points = browser.script("return document.querySelectorAll('main svg circle').length").await;
     assert!(points.as_u64() >= Some(2), "a chart of two commits has {points} points");
+
+    browser.goto(&format!("{}/{REPO}/self-checks", site.url())).await;
+    shows(&browser, "main", "0 false alarms in 2 self-checks").await;
 
     browser.goto(&format!("{}/{REPO}/runs/999", site.url())).await;
     shows(&browser, "main", "has no run 999").await;
