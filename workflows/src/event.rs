@@ -54,6 +54,10 @@ pub enum EventKind {
         base: Sha,
     },
     WorkflowDispatch {
+        /// Path of the one file that is meant; none: whoever asked has it in hand.
+        #[serde(default)]
+        workflow: Option<String>,
+        /// Full name of a branch or tag.
         git_ref: String,
         head: Sha,
         inputs: serde_json::Map<String, Value>,

@@ -103,6 +103,7 @@ impl WorkTree {
                 from_fork: false,
             },
             "workflow_dispatch" => EventKind::WorkflowDispatch {
+                workflow: None,
                 git_ref: format!("refs/heads/{branch}"),
                 head,
                 inputs: serde_json::Map::new(),

@@ -81,6 +81,7 @@ fn from_payload(name: &str, payload: Value) -> anyhow::Result<Event> {
             base: sha("/merge_group/base_sha"),
         },
         "workflow_dispatch" => EventKind::WorkflowDispatch {
+            workflow: None,
             git_ref,
             head: sha("/after"),
             inputs: payload.get("inputs").and_then(Value::as_object).cloned().unwrap_or_default(),

@@ -3,6 +3,7 @@
 
 mod call;
 mod context;
+mod dispatch;
 mod expand;
 mod order;
 mod preview;
@@ -23,6 +24,7 @@ use crate::{
 
 pub use call::{PlannedCall, call_inputs, call_outputs};
 pub use context::{github_context, needs_context};
+pub use dispatch::dispatch_problems;
 pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
 pub use preview::{Later, Preview, Skip, dispatch_inputs, preview};
 pub use select::{Selection, select};

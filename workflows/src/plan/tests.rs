@@ -1,5 +1,5 @@
 use indexmap::IndexMap;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
@@ -90,9 +90,49 @@ fn a_dispatch_shows_its_inputs_with_their_defaults() {
     );
     let inputs = json!({"n": 7}).as_object().unwrap().clone();
     let head = "a".repeat(40).parse().unwrap();
-    let dispatch = event(EventKind::WorkflowDispatch { git_ref: "refs/heads/main".to_owned(), head, inputs });
+    let dispatch =
+        event(EventKind::WorkflowDispatch { workflow: None, git_ref: "refs/heads/main".to_owned(), head, inputs });
     assert_eq!(github_context(&dispatch, &workflow, 3, 1)["event"]["inputs"], json!({"n": "7", "b": "true"}));
     assert_eq!(dispatch_inputs(&workflow, &dispatch), json!({"n": 7, "b": true}));
+}
+
+#[test]
+fn a_dispatch_starts_the_workflow_that_it_names() {
+    let workflow = workflow("on: workflow_dispatch\njobs: {a: {runs-on: x}}");
+    let selected = |file: &str| {
+        let (git_ref, head, inputs) = ("refs/heads/main".to_owned(), "a".repeat(40).parse().unwrap(), Map::new());
+        let kind = EventKind::WorkflowDispatch { workflow: Some(file.to_owned()), git_ref, head, inputs };
+        select(&workflow, &event(kind), None)
+    };
+    assert_eq!(selected(&workflow.file), Selection::Runs);
+    assert_eq!(selected(".assay/workflows/other.yml"), Selection::NotSubscribed);
+}
+
+#[test]
+fn what_a_dispatch_may_be_given() {
+    let workflow = workflow(
+        "on:
+  workflow_dispatch:
+    inputs:
+      size: { type: choice, options: [small, large], required: true }
+      n: { type: number }
+      dry: { type: boolean, default: true, required: true }
+      note: {}
+jobs: {a: {runs-on: x}}",
+    );
+    let problems = |given: Value| dispatch_problems(&workflow, given.as_object().unwrap());
+    assert_eq!(problems(json!({"size": "small"})), Vec::<String>::new());
+    assert_eq!(problems(json!({"size": "small", "n": "1e3", "dry": "false", "note": ""})), Vec::<String>::new());
+    assert_eq!(
+        problems(json!({"n": "many", "dry": "maybe", "note": "x", "Size": "small"})),
+        [
+            "the workflow has no input `Size`: it takes size, n, dry, note",
+            "the input `size` is required",
+            "the input `n` is a number",
+            "the input `dry` is `true` or `false`",
+        ]
+    );
+    assert_eq!(problems(json!({"size": "huge"})), ["the input `size` is one of small, large"]);
 }
 
 fn expand_in(text: &str, job: &str, needs: &[(&str, Conclusion, Value)], cancelled: bool) -> Expansion {

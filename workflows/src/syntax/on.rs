@@ -1,6 +1,5 @@
 //! `on:`: a word, a list of words, or a mapping; and what each event may say.
 
-mod cron;
 mod events;
 mod inputs;
 
@@ -13,7 +12,7 @@ use super::{
     diagnostic::Sink,
     yaml::{Kind, Node},
 };
-use crate::expr::shortened;
+use crate::{cron::Cron, expr::shortened};
 use events::{EVENTS, EventKeys};
 
 /// Reads `on:`.
@@ -221,8 +220,8 @@ impl Reader<'_, '_> {
                     Some("cron") => {
                         found = true;
                         let Some(text) = self.text(value, &[]) else { continue };
-                        match cron::validate(&text) {
-                            Ok(()) => self.triggers.schedule.push(Located { value: text, at: value.at }),
+                        match text.parse::<Cron>() {
+                            Ok(_) => self.triggers.schedule.push(Located { value: text, at: value.at }),
                             Err(message) => self.error(value, "cron", message),
                         }
                     }
