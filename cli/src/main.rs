@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod compute;
 mod demo;
+mod dispatch;
 mod doctor;
 mod embedded;
 mod eval;
@@ -87,6 +88,8 @@ enum Command {
     GithubApp(github_app::Args),
     /// Print a secret of a server, made when it is first asked for.
     Token(token::Args),
+    /// Start a workflow by hand.
+    Dispatch(dispatch::Args),
     /// Secrets of a repository, for its trusted jobs.
     #[command(subcommand)]
     Secret(settings::Secret),
@@ -138,6 +141,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Doctor(args) => block_on(doctor::run(args)),
         Command::GithubApp(args) => block_on(github_app::run(args)),
         Command::Token(args) => token::run(&args),
+        Command::Dispatch(args) => block_on(dispatch::run(args)),
         Command::Secret(command) => block_on(settings::secret(command)),
         Command::Var(command) => block_on(settings::variable(command)),
         Command::Store(args) => block_on(store::store(args)),

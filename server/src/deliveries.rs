@@ -8,6 +8,7 @@ use workflows::ids::Forge;
 use crate::{
     acceptance,
     app::App,
+    dispatch,
     forge::{Fact, ForgeError},
     intake, planning, rerun,
     store::{
@@ -77,7 +78,11 @@ async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, Plan
         return confirm(app, delivery).await;
     }
     let bytes = intake::body(app, *forge, body).await?;
-    match app.forges.read_event(*forge, event, bytes).await? {
+    let fact = match event == intake::OWN {
+        true => intake::own_fact(&bytes)?,
+        false => app.forges.read_event(*forge, event, bytes).await?,
+    };
+    match fact {
         Fact::Event { event, clone, installation } => planning::plan(app, delivery, *event, clone, installation).await,
         Fact::Rerequested { repo, head, external_id, .. } => {
             rerun::requested(app, delivery, &repo, &head, &external_id).await
@@ -93,6 +98,10 @@ async fn attempt(app: &App, delivery: &Stored<Delivery>) -> Result<Planned, Plan
                 actor_id,
             };
             acceptance::pressed(app, delivery, &pressed).await
+        }
+        Fact::Unpinned(unpinned) => {
+            let outcome = dispatch::pin(app, *forge, *unpinned, &delivery.record.guid).await?;
+            finish(app, delivery, outcome).await
         }
         Fact::MergeGroupGone { repo, head, reason } => rerun::give_up(app, delivery, &repo, &head, &reason).await,
         Fact::Ignored { reason } => finish(app, delivery, format!("ignored: {reason}")).await,

@@ -15,6 +15,7 @@ use workflows::{
 };
 
 use crate::{
+    dispatch::Unpinned,
     github::{self, GithubError, GithubForge, Retry},
     store::records::Repo,
 };
@@ -108,6 +109,8 @@ pub enum Fact {
         actor_id: Option<u64>,
         installation: Option<u64>,
     },
+    /// As `Event`, of a branch whose commit is to be asked for first.
+    Unpinned(Box<Unpinned>),
     /// The merge queue gave a group up: what runs for its commit helps nobody any more.
     MergeGroupGone { repo: RepoName, head: Sha, reason: String },
     /// Nothing to do; the reason is for the log and the delivery's record.
@@ -250,6 +253,18 @@ impl Forges {
     pub async fn is_maintainer(&self, repo: &Repo, user: &str) -> Result<bool, ForgeError> {
         let (github, installation) = self.github(repo)?;
         Ok(github.permission(installation, &repo.name, user).await? >= github::Permission::Maintain)
+    }
+
+    /// The commit of a branch or tag, by its full name; none where there is none.
+    pub async fn tip(&self, repo: &Repo, git_ref: &str) -> Result<Option<Sha>, ForgeError> {
+        let git_ref = git_ref.to_owned();
+        match repo.forge {
+            Forge::Local => on_local(repo, move |path| local::tip_of(path, &git_ref)).await,
+            Forge::Github => {
+                let (github, installation) = self.github(repo)?;
+                Ok(github.tip(installation, &repo.name, &git_ref).await?)
+            }
+        }
     }
 
     /// How a runner gets the commit of an event.

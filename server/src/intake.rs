@@ -3,11 +3,18 @@
 
 use anyhow::Context;
 use bytes::Bytes;
-use workflows::{evaluation::BlobRef, ids::Digest, ids::Forge};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use workflows::{
+    evaluation::BlobRef,
+    event::{Event, EventKind},
+    ids::{Digest, Forge},
+};
 
 use crate::{
     app::App,
     digest::digest,
+    forge::Fact,
     reconcile::Nudge,
     store::{
         Change, keys,
@@ -47,6 +54,57 @@ pub(crate) fn is_known(forge: Forge, event: &str) -> bool {
                 | "workflow_dispatch"
                 | "repository_dispatch"
         ),
+    }
+}
+
+/// The event of a delivery of our own; from outside there is none of this name.
+pub const OWN: &str = "assay";
+
+/// What such a delivery says. The id makes two that ask for the same two bodies.
+#[derive(Serialize, Deserialize)]
+struct OwnBody<F> {
+    id: String,
+    fact: F,
+}
+
+/// Records a delivery of our own; again under the same id it is the same. Durable when it returns.
+pub async fn accept_own(app: &App, forge: Forge, guid: &str, fact: &Fact) -> anyhow::Result<()> {
+    let body = Bytes::from(serde_json::to_vec(&OwnBody { id: guid.to_owned(), fact })?);
+    let body_digest = digest(&body);
+    let delivery = Delivery {
+        forge,
+        guid: guid.to_owned(),
+        event: OWN.to_owned(),
+        received_at: app.clock.now(),
+        body: body_digest.clone(),
+        state: DeliveryState::Open { failures: 0, not_before: None },
+    };
+    let delivery_key = keys::delivery(forge, guid);
+    let mut change = Change::default();
+    change.absent(&delivery_key).put(delivery_key, &delivery);
+    change.put_raw(keys::body(forge, &body_digest), kept_body(app, &body).await?);
+    change.mark(keys::open_delivery(forge, guid));
+    if app.store.commit(change).await? {
+        app.nudges.nudge(Nudge::Delivery { forge, guid: guid.to_owned() });
+    }
+    Ok(())
+}
+
+/// What a delivery of our own means.
+pub fn own_fact(body: &[u8]) -> anyhow::Result<Fact> {
+    Ok(serde_json::from_slice::<OwnBody<Fact>>(body).context("a delivery of our own cannot be read")?.fact)
+}
+
+/// The payload of an event: its delivery's body, or what lies in one of our own.
+pub async fn payload(app: &App, event: &Event, digest: &Digest) -> anyhow::Result<Value> {
+    let body = body(app, event.forge, digest).await?;
+    let said: Value = serde_json::from_slice(&body).context("a delivery's body is no JSON any more")?;
+    match (&event.kind, said) {
+        (
+            EventKind::WorkflowDispatch { .. } | EventKind::RepositoryDispatch { .. } | EventKind::Schedule { .. },
+            mut own,
+        ) => Ok(Value::take(own.pointer_mut("/fact/event/payload").context("a delivery of our own has no payload")?)),
+        (EventKind::Push { .. } | EventKind::PullRequest { .. } | EventKind::MergeGroup { .. }, payload) => Ok(payload),
     }
 }
 

@@ -19,6 +19,7 @@ mod config;
 pub mod deliveries;
 mod digest;
 mod disk;
+pub mod dispatch;
 pub mod draft;
 pub mod error;
 pub mod facts;
@@ -42,6 +43,7 @@ pub mod secrets;
 mod serve;
 pub mod settings;
 pub mod store;
+pub mod timetable;
 pub mod turns;
 pub mod workflow_cache;
 

@@ -21,15 +21,16 @@ use crate::{
     settings,
     store::{
         Change, Stored, keys,
-        records::{Delivery, FileOutcome, Gate, HeadCommit, Planning, PolicySource, Repo},
+        records::{Delivery, FileOutcome, Gate, HeadCommit, Planning, PolicySource, Repo, Timetable},
     },
+    timetable,
 };
 
 /// Keys that a planned file may need beside its jobs.
 const KEYS_PER_FILE: usize = 6 + MOST_CALLED;
 
-/// Keys of the records around the files: repository, commit, delivery, each checked and written.
-const KEYS_AROUND: usize = 9;
+/// Keys of the records around the files: repository, commit, delivery, timetable, each checked and written.
+const KEYS_AROUND: usize = 11;
 
 /// Plans an event. Each call plans as many files as fit into one commit, and the last one ends the
 /// delivery: whatever was planned before a crash is not planned again.
@@ -80,6 +81,7 @@ pub async fn plan(
     let _turn = app.turns.take(&event.repo).await;
     let repo = app.store.get::<Repo>(&repo_key).await?;
     repo_record.last_run = repo.as_ref().map_or(0, |repo| repo.record.last_run);
+    let timetable = app.store.get::<Timetable>(&keys::timetable(&event.repo)).await?;
     let commit = app.store.get::<HeadCommit>(&commit_key).await?;
     let mut commit_record = match &commit {
         Some(commit) => commit.record.clone(),
@@ -100,7 +102,7 @@ pub async fn plan(
     let mut change = Change::default();
     let mut nudges = Vec::new();
     let mut complete = true;
-    for file in files.iter().skip(planning.files.len()) {
+    for file in files.iter().filter(|file| event.kind.means(&file.path)).skip(planning.files.len()) {
         if change.room() < KEYS_AROUND + KEYS_PER_FILE + FIRST_JOBS * crate::draft::KEYS_PER_JOB / 2 {
             complete = false;
             break;
@@ -134,6 +136,15 @@ pub async fn plan(
     change.same(&commit_key, commit.as_ref()).put(commit_key, &commit_record);
     change.mark(keys::open_commit(&event.repo, &head));
     if complete {
+        if timetable::teaches(&event) {
+            let parsed: Vec<_> = files
+                .iter()
+                .filter_map(|file| {
+                    app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text).valid().cloned()
+                })
+                .collect();
+            timetable::learn(&mut change, timetable.as_ref(), &event, parsed.iter().map(|workflow| &**workflow), now);
+        }
         deliveries::done(&mut change, delivery, now, summary);
     }
     if !app.store.commit(change).await? {

@@ -1,12 +1,15 @@
 //! The loop that brings the world to what we know.
 //!
 //! It looks at a thing for three reasons: somebody nudged it, since a fact about it was recorded; the
-//! sweep found it open, which finds what a crash or a lost nudge left; a lease's time ran out. Each
+//! sweep found it open, which finds what a crash or a lost nudge left; a lease's or a schedule's time has come. Each
 //! look re-reads the truth, so that one too many does no harm and two servers do not disagree.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use crate::{
     app::SharedApp,
     deliveries, gate, leases, runs,
     store::{engine::Direction, keys},
+    timetable,
 };
 
 /// Something to look at.
@@ -62,6 +66,7 @@ const MOST_OPEN: usize = 10_000;
 pub async fn run(app: SharedApp, mut nudges: mpsc::UnboundedReceiver<Nudge>, mut stopping: watch::Receiver<bool>) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let looking = Arc::new(Looking::default());
+    let ticking = Arc::new(AtomicBool::new(false));
     let mut sweep = tokio::time::interval(SWEEP);
     let mut expiry = tokio::time::interval(LEASES);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -92,6 +97,16 @@ pub async fn run(app: SharedApp, mut nudges: mpsc::UnboundedReceiver<Nudge>, mut
             _ = sweep.tick() => {
                 if let Err(error) = sweep_once(&app).await {
                     tracing::error!(error = format!("{error:#}"), "the sweep failed");
+                }
+                if !ticking.swap(true, Ordering::Relaxed) {
+                    // A forge that does not answer holds up nothing else.
+                    let (app, ticking) = (app.clone(), ticking.clone());
+                    tokio::spawn(async move {
+                        if let Err(error) = timetable::look(&app).await {
+                            tracing::error!(error = format!("{error:#}"), "looking for what is due failed");
+                        }
+                        ticking.store(false, Ordering::Relaxed);
+                    });
                 }
             }
             _ = expiry.tick() => {

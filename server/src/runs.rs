@@ -148,8 +148,7 @@ async fn parsed(app: &App, file: &str, digest: &Digest) -> anyhow::Result<Parsed
 
 /// The contexts that are known before any job starts.
 pub async fn contexts(app: &App, run: &Run, workflow: &Workflow) -> anyhow::Result<IndexMap<String, Value>> {
-    let body = intake::body(app, run.event.forge, &run.body).await?;
-    let payload = serde_json::from_slice(&body).context("a delivery's body is no JSON any more")?;
+    let payload = intake::payload(app, &run.event, &run.body).await?;
     Ok(contexts_with(app, run, workflow, payload, settings::vars(app, &run.repo).await?))
 }
 

@@ -97,6 +97,19 @@ impl EventKind {
         }
     }
 
+    /// Whether a workflow file is looked at: of those that are started by hand the one that is named.
+    pub fn means(&self, file: &str) -> bool {
+        match self {
+            EventKind::WorkflowDispatch { workflow: Some(named), .. } => named == file,
+            EventKind::WorkflowDispatch { workflow: None, .. }
+            | EventKind::Push { .. }
+            | EventKind::PullRequest { .. }
+            | EventKind::MergeGroup { .. }
+            | EventKind::RepositoryDispatch { .. }
+            | EventKind::Schedule { .. } => true,
+        }
+    }
+
     /// The commit whose files are built and whose checks are written.
     pub fn head(&self) -> &Sha {
         match self {

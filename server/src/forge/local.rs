@@ -160,6 +160,15 @@ pub(super) fn first_parent(path: &str, head: &Sha) -> Result<Option<Sha>, ForgeE
     Ok(commit.parent_id(0).ok().map(sha))
 }
 
+pub(super) fn tip_of(path: &str, git_ref: &str) -> Result<Option<Sha>, ForgeError> {
+    let repo = open(path)?;
+    match repo.refname_to_id(git_ref) {
+        Ok(id) => commit_of(&repo, &sha(id)).map(Some),
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => Ok(None),
+        Err(error) => Err(internal(error)),
+    }
+}
+
 fn open(path: &str) -> Result<Repository, ForgeError> {
     Repository::open_bare(path)
         .map_err(|error| ForgeError::Gone(format!("the repository {path} cannot be opened: {}", error.message())))

@@ -96,6 +96,11 @@ struct Token {
 }
 
 #[derive(Debug, Deserialize)]
+struct CommitId {
+    sha: Sha,
+}
+
+#[derive(Debug, Deserialize)]
 struct InstallationId {
     id: u64,
 }
@@ -168,6 +173,20 @@ impl GithubForge {
         let doing = format!("read commit {} of {repo}", sha.short());
         let commit: Parents = client.send(&doing, Request::get(format!("/repos/{repo}/git/commits/{sha}"))).await?;
         Ok(commit.parents.into_iter().next().map(|parent| parent.sha))
+    }
+
+    /// The commit of a branch or tag, by its full name; none where there is none.
+    pub async fn tip(&self, installation: u64, repo: &RepoName, git_ref: &str) -> Result<Option<Sha>, GithubError> {
+        let client = self.installation(installation).await?;
+        let doing = format!("find {git_ref} of {repo}");
+        // Slashes too: it is one part of the path.
+        let name = encode(git_ref.trim_start_matches("refs/"));
+        match client.send::<CommitId>(&doing, Request::get(format!("/repos/{repo}/commits/{name}"))).await {
+            Ok(commit) => Ok(Some(commit.sha)),
+            // 422: it is no name of anything.
+            Err(error) if error.is_status(404) || error.is_status(422) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Files that differ between `head` and its merge base with `base`: all of a pull request's changes,

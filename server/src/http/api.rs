@@ -1,5 +1,6 @@
 //! The API for people and tools: JSON under `/api/v1`.
 
+mod dispatch;
 mod gate;
 mod metrics;
 mod runs;
@@ -22,6 +23,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/runs/{number}/rerun", web::post().to(runs::rerun))
         .route("/metrics/{name}", web::get().to(metrics::trend))
         .route("/runs/{number}/accept", web::post().to(gate::accept_run))
+        .route("/workflows/{file:.+}/dispatches", web::post().to(dispatch::workflow))
+        .route("/dispatches", web::post().to(dispatch::repository))
         .route("/secrets", web::get().to(settings::secrets))
         .route("/secrets/{name}", web::put().to(settings::set_secret))
         .route("/secrets/{name}", web::delete().to(settings::delete_secret))

@@ -26,6 +26,7 @@
 //! | `runner` | name | [`Runner`](super::records::Runner) |
 //! | `group` | repository, concurrency group | [`ConcurrencyGroup`](super::records::ConcurrencyGroup) |
 //! | `secret` | repository, name | [`Secret`](super::records::Secret) |
+//! | `timetable` | repository | [`Timetable`](super::records::Timetable) |
 //! | `variable` | repository, name | [`Variable`](super::records::Variable) |
 
 use jiff::Timestamp;
@@ -239,6 +240,14 @@ pub fn audited(repo: &RepoName, at: Timestamp, sha: &Sha) -> Key {
 }
 
 /// The gate's judgements of bases against themselves: one for a head commit, however often it is judged.
+pub fn timetables() -> Key {
+    Key::family("timetable")
+}
+
+pub fn timetable(repo: &RepoName) -> Key {
+    timetables().repo(repo)
+}
+
 pub fn self_checks(repo: &RepoName) -> Key {
     Key::family("self-check").repo(repo)
 }

@@ -8,6 +8,7 @@ mod repo;
 mod run;
 mod self_check;
 mod setting;
+mod timetable;
 
 pub use acceptance::{Acceptance, AcceptedRule, Acceptor, Via};
 pub use commit::{
@@ -19,6 +20,7 @@ pub use repo::{ConcurrencyGroup, Member, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
 pub use self_check::SelfChecked;
 pub use setting::{Secret, Variable};
+pub use timetable::{Scheduled, Timetable};
 
 /// A kind of record. A change that older readers would misread raises the version and comes with
 /// its upcast in `super::codec`.
@@ -48,5 +50,6 @@ records!(
     ConcurrencyGroup,
     Secret,
     Variable,
+    Timetable,
     Text
 );

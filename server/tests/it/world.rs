@@ -3,13 +3,14 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use hmac::{Hmac, Mac};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use server::{Clock, ServerConfig};
+use server::{Clock, ManualClock, ServerConfig};
 use sha2::Sha256;
 use tokio::{sync::oneshot, task::JoinHandle};
 use workflows::{
@@ -35,6 +36,7 @@ pub(crate) struct World {
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<anyhow::Result<()>>>,
     config: fn(&mut ServerConfig),
+    clock: Clock,
     _home: tempfile::TempDir,
 }
 
@@ -44,6 +46,15 @@ impl World {
     }
 
     pub(crate) async fn with(config: fn(&mut ServerConfig)) -> Self {
+        Self::build(config, Clock::System).await
+    }
+
+    /// A world whose time is the clock's.
+    pub(crate) async fn at(clock: Arc<ManualClock>) -> Self {
+        Self::build(|_| {}, Clock::Manual(clock)).await
+    }
+
+    async fn build(config: fn(&mut ServerConfig), clock: Clock) -> Self {
         let home = tempfile::tempdir().unwrap();
         let git = Git::init(&home.path().join("digits.git"));
         let data = home.path().join("data");
@@ -55,6 +66,7 @@ impl World {
             stop: None,
             server: None,
             config,
+            clock,
             _home: home,
         };
         world.start().await;
@@ -71,7 +83,7 @@ impl World {
         let shutdown = async {
             let _ = stopped.await;
         };
-        self.server = Some(tokio::spawn(server::serve(config, listener, Clock::System, shutdown)));
+        self.server = Some(tokio::spawn(server::serve(config, listener, self.clock.clone(), shutdown)));
         self.stop = Some(stop);
         let ready = format!("{}/readyz", self.url);
         until("the server is ready", async || match self.client.get(&ready).send().await {

@@ -142,6 +142,7 @@ fn apply(state: &mut State, operation: (&str, &str), parameters: &[String], requ
                 ("GET", "/repos/{owner}/{repo}/git/commits/{commit_sha}") => {
                     contents::commit(state.repo(&name), &rest[0])
                 }
+                ("GET", "/repos/{owner}/{repo}/commits/{ref}") => contents::tip(state.repo(&name), &rest[0]),
                 ("GET", "/repos/{owner}/{repo}/compare/{basehead}") => contents::compare(state.repo(&name), &rest[0]),
                 ("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission") => {
                     apps::permission(state.repo(&name), &rest[0])

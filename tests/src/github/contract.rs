@@ -19,6 +19,7 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("GET", "/repos/{owner}/{repo}/check-runs/{check_run_id}"),
     ("GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs"),
     ("GET", "/repos/{owner}/{repo}/contents/{path}"),
+    ("GET", "/repos/{owner}/{repo}/commits/{ref}"),
     ("GET", "/repos/{owner}/{repo}/git/commits/{commit_sha}"),
     ("GET", "/repos/{owner}/{repo}/compare/{basehead}"),
     ("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission"),
@@ -40,6 +41,8 @@ const WEBHOOKS: &[&str] = &[
     "check-run-rerequested",
     "check-run-requested-action",
     "check-suite-rerequested",
+    // Under the one type that it is described by.
+    "repository-dispatch-sample.collected",
 ];
 
 /// The description of one operation, compiled.

@@ -115,6 +115,12 @@ impl FakeGithub {
         self.send("check_suite", Some("rerequested"), name, json!({ "check_suite": { "head_sha": head } })).await
     }
 
+    /// Somebody asked GitHub for a `repository_dispatch`.
+    pub async fn dispatch(&self, name: &str, event_type: &str, client_payload: Value) -> u16 {
+        let known = json!({ "branch": "main", "client_payload": client_payload });
+        self.send("repository_dispatch", Some(event_type), name, known).await
+    }
+
     /// Sends the last delivery again, as "Redeliver" does: the GUID is the same.
     pub async fn redeliver_last(&self) -> u16 {
         let last = {

@@ -32,6 +32,7 @@ fn every_recorded_delivery_is_understood() {
             Fact::RerequestedAll { .. } => "rerequested all",
             Fact::MergeGroupGone { .. } => "merge group gone",
             Fact::RequestedAction { .. } => "requested action",
+            Fact::Unpinned(_) => "unpinned",
             Fact::Ignored { reason } => {
                 assert!(!reason.is_empty());
                 "ignored"
@@ -44,6 +45,7 @@ fn every_recorded_delivery_is_understood() {
     assert_eq!(count("pull_request", "event"), 29);
     assert_eq!(count("merge_group", "event"), 2);
     assert_eq!(count("check_suite", "rerequested all"), 2);
+    assert_eq!((count("repository_dispatch", "unpinned"), count("workflow_dispatch", "ignored")), (2, 2));
     // The recorded check runs have no external id: none is ours.
     assert_eq!(count("check_run", "ignored"), 9);
     assert_eq!(meanings.values().sum::<usize>(), 329);

@@ -33,9 +33,8 @@ pub fn select(workflow: &Workflow, event: &Event, changed: Option<&[String]>) ->
             None => Selection::NotSubscribed,
             Some(filters) => first_no([branch(filters, short_ref(base_ref), "base branch")]),
         },
-        EventKind::WorkflowDispatch { workflow: named, .. } => {
-            let meant = named.as_ref().is_none_or(|file| *file == workflow.file);
-            subscribed(meant && on.workflow_dispatch.is_some())
+        EventKind::WorkflowDispatch { .. } => {
+            subscribed(on.workflow_dispatch.is_some() && event.kind.means(&workflow.file))
         }
         EventKind::RepositoryDispatch { event_type, .. } => subscribed(
             on.repository_dispatch.as_ref().is_some_and(|types| types.is_empty() || types.contains(event_type)),

@@ -14,8 +14,11 @@ use workflows::{
     ids::Forge,
 };
 
-use self::payload::{CheckRun, CheckSuite, MergeGroup, PullRequest, Push, Repository};
-use crate::forge::Fact;
+use self::payload::{CheckRun, CheckSuite, MergeGroup, PullRequest, Push, Repository, RepositoryDispatch};
+use crate::{
+    dispatch::{Cause, Unpinned},
+    forge::Fact,
+};
 
 /// Why a delivery cannot be understood; the answer to it is 400.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,9 @@ pub fn parse_webhook(event_name: &str, body: &[u8]) -> Result<Fact, ParseError> 
         "push" => Ok(push(read(event_name, &payload)?, payload)),
         "pull_request" => Ok(pull_request(read(event_name, &payload)?, payload)),
         "merge_group" => Ok(merge_group(read(event_name, &payload)?, payload)),
+        "repository_dispatch" => Ok(repository_dispatch(read(event_name, &payload)?, payload)),
+        // GitHub has no workflow of ours to start: `POST …/workflows/{file}/dispatches` of our own API does.
+        "workflow_dispatch" => Ok(ignored("workflow_dispatch: of a workflow of GitHub's own")),
         "check_run" => Ok(check_run(read(event_name, &payload)?)),
         "check_suite" => Ok(check_suite(read(event_name, &payload)?)),
         "ping" => Ok(ignored("ping: the webhook is set up")),
@@ -113,6 +119,20 @@ fn pull_request(delivery: PullRequest, payload: Value) -> Fact {
         from_fork,
     };
     event(delivery.repository, delivery.sender.map(|s| s.login), delivery.installation, kind, payload)
+}
+
+fn repository_dispatch(delivery: RepositoryDispatch, payload: Value) -> Fact {
+    let RepositoryDispatch { action, branch, repository, installation, sender } = delivery;
+    Fact::Unpinned(Box::new(Unpinned {
+        repo: repository.full_name,
+        clone: repository.clone_url,
+        default_branch: repository.default_branch,
+        installation: installation.map(|installation| installation.id),
+        actor: login(sender.map(|sender| sender.login)),
+        git_ref: format!("refs/heads/{branch}"),
+        cause: Cause::Repository { event_type: action },
+        payload,
+    }))
 }
 
 fn merge_group(delivery: MergeGroup, payload: Value) -> Fact {

@@ -44,6 +44,18 @@ pub(super) struct Push {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct RepositoryDispatch {
+    /// The `event_type` that was asked for.
+    pub action: String,
+    pub branch: String,
+    pub repository: Repository,
+    #[serde(default)]
+    pub installation: Option<Installation>,
+    #[serde(default)]
+    pub sender: Option<Sender>,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct HeadCommit {
     pub id: Sha,
     #[serde(default)]

@@ -68,6 +68,15 @@ pub(super) fn commit(repo: &Repo, sha: &str) -> Reply {
     }
 }
 
+/// `heads/main`, `tags/v1`.
+pub(super) fn tip(repo: &Repo, name: &str) -> Reply {
+    let git = open(repo);
+    match git.revparse_single(&format!("refs/{name}")).and_then(|object| object.peel_to_commit()) {
+        Ok(commit) => Reply::new(200, contract().sample("commit", &json!({ "sha": commit.id().to_string() }))),
+        Err(_) => Reply::error(422, &format!("No commit found for SHA: {name}")),
+    }
+}
+
 pub(super) fn compare(repo: &Repo, basehead: &str) -> Reply {
     let git = open(repo);
     let sides = basehead.split_once("...").and_then(|(base, head)| {

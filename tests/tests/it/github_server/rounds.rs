@@ -199,3 +199,28 @@ async fn a_push_that_nobody_wants_leaves_the_gate_to_the_pull_request() {
     assert!(!checks[GATE].history.iter().any(|word| word.contains("skipped")), "{:#?}", checks[GATE]);
     stack.stop().await;
 }
+
+/// The delivery names no commit: it is the branch's newest, asked for once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_the_repository_runs_on_the_newest_commit() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let workflow = "name: CI
+on: { repository_dispatch: { types: [sample.collected] } }
+jobs:
+  eval:
+    runs-on: self-hosted
+    name: of ${{ github.event.client_payload.set }} by ${{ github.actor }}
+    steps: [{ run: 'true' }]
+";
+    world.first(workflow);
+    let head = world.repo.commit("main", None, "Second", &[("x", b"1")]);
+    let (event, payload) = ("sample.collected", serde_json::json!({ "set": "digits-7" }));
+    accepted(world.github.dispatch(REPO, event, payload)).await;
+    let checks = world.concluded(&head).await;
+    assert_eq!(conclusion(&checks, "CI / of digits-7 by mona"), "success", "{checks:#?}");
+    // GitHub sends it again: nothing new.
+    accepted(async { world.github.redeliver_last().await }).await;
+    assert_eq!(world.get(&stack, "runs").await["runs"].as_array().unwrap().len(), 1);
+    stack.stop().await;
+}
