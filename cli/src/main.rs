@@ -107,6 +107,7 @@ enum Gate {
 }
 
 fn main() -> ExitCode {
+    report_nothing();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ASSAY_LOG").unwrap_or_else(|_| "warn".into()))
@@ -119,6 +120,14 @@ fn main() -> ExitCode {
             Exit::Broken.into()
         }
     }
+}
+
+/// From 1.29 on, ONNX Runtime's own builds for Linux send names of models, digests of their weights and more to its
+/// maker, unless this variable is set when the library is loaded; `DisableTelemetryEvents` of its API comes too late.
+#[expect(unsafe_code, reason = "C code reads the environment without a lock")]
+fn report_nothing() {
+    // SAFETY: called before anything else, so that there is no other thread.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {

@@ -251,3 +251,22 @@ fn real_models_are_what_the_onnx_package_says() {
         assert_eq!(found, expected, "{path}");
     }
 }
+
+/// From 1.29 on the library does unless it is told not to, and keeps what it has to say in a database below `HOME`.
+#[test]
+fn nothing_is_reported_to_the_maker_of_onnx_runtime() {
+    let (person, home) = (Person::new(), tempfile::tempdir().unwrap());
+    let output = Command::new(assay())
+        .args(evaluate("model.onnx"))
+        .env("ASSAY_CACHE", person.cache.path())
+        .env("HOME", home.path())
+        // In a job of some service it would not.
+        .env_remove("CI")
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
