@@ -96,6 +96,10 @@ impl std::fmt::Display for DataError {
 pub trait Reader: Send {
     /// At most `rows` more rows (at least 1); none at the end.
     fn read(&mut self, rows: usize) -> Result<Option<Vec<Values>>, DataError>;
+
+    /// Takes values that nobody needs any more: their memory may serve for the next, which saves asking the system for
+    /// it, page by page.
+    fn recycle(&mut self, _values: Values) {}
 }
 
 impl Dataset {

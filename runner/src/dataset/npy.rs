@@ -199,8 +199,16 @@ pub(super) struct NpyReader {
     arrays: Vec<Array>,
     rows: u64,
     read: u64,
+    memory: Memory,
+}
+
+/// Memory that serves again.
+#[derive(Default)]
+struct Memory {
     /// What was read last, as it lies in the file.
     block: Vec<u8>,
+    /// Values that were read before.
+    spare: Vec<Values>,
 }
 
 /// Bytes read at once: few calls, and still in the processor's cache when they become values.
@@ -230,7 +238,7 @@ impl NpyReader {
             arrays.push(Array { name: column.name.clone(), stream, format: header.format, width });
         }
         let rows = columns.first().and_then(|column| column.rows).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), arrays, rows, read: 0, block: Vec::new() })
+        Ok(Self { path: path.to_owned(), arrays, rows, read: 0, memory: Memory::default() })
     }
 }
 
@@ -242,7 +250,7 @@ impl Reader for NpyReader {
         }
         let mut batch = Vec::with_capacity(self.arrays.len());
         for array in &mut self.arrays {
-            let values = read_values(&mut array.stream, array.format, rows * array.width, &mut self.block);
+            let values = read_values(&mut array.stream, array.format, rows * array.width, &mut self.memory);
             batch.push(values.map_err(|e| DataError {
                 file: self.path.clone(),
                 row: Some(self.read + 1),
@@ -256,13 +264,28 @@ impl Reader for NpyReader {
         self.read += rows as u64;
         Ok(Some(batch))
     }
+
+    fn recycle(&mut self, values: Values) {
+        // Values that were converted may be of a kind that no array has, and would never be taken.
+        let wanted = self.arrays.iter().any(|array| array.format.kind == values.kind());
+        if wanted && self.memory.spare.len() < 2 * self.arrays.len() {
+            self.memory.spare.push(values);
+        }
+    }
 }
 
 /// The next `count` elements.
-fn read_values(stream: &mut impl Read, format: Number, count: usize, block: &mut Vec<u8>) -> io::Result<Values> {
+fn read_values(stream: &mut impl Read, format: Number, count: usize, memory: &mut Memory) -> io::Result<Values> {
+    let Memory { block, spare } = memory;
     macro_rules! each {
         ($variant:ident, $size:expr, $bytes:ident => $elements:expr) => {{
-            let mut values = Vec::with_capacity(count);
+            let used = spare.iter().position(|values| matches!(values, Values::$variant(_)));
+            let mut values = match used.map(|index| spare.swap_remove(index)) {
+                Some(Values::$variant(values)) => values,
+                _ => Vec::new(),
+            };
+            values.clear();
+            values.reserve_exact(count);
             let most = (BLOCK_BYTES / $size).max(1);
             while values.len() < count {
                 block.resize(most.min(count - values.len()) * $size, 0);

@@ -176,6 +176,17 @@ fn pairs(map: &Value<DynMapValueType>) -> ort::Result<Vec<(String, f32)>> {
     Ok(pairs)
 }
 
+/// Whether each of these outputs is numbers, of one size for every batch of one size.
+pub(super) fn are_of_one_size(ports: &[Port], names: &[String]) -> bool {
+    names.iter().all(|name| {
+        let tensor = ports.iter().find(|port| port.name == *name).and_then(|port| port.tensor.as_ref());
+        tensor.is_some_and(|tensor| {
+            let row = tensor.shape.get(1..).unwrap_or_default();
+            tensor.element != TensorElementType::String && !tensor.shape.is_empty() && row.iter().all(Option::is_some)
+        })
+    })
+}
+
 /// Names of the outputs that carry a classifier's labels and its scores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClassifierOutputs {

@@ -73,8 +73,8 @@ pub(super) fn evaluate_data(runtime: &Runtime, settings: &EvalSettings, data: Da
         pair: sides.len() > 1,
     })?;
 
-    let session = |model| Session { model, batches, wanted: task.outputs(), spent: Spent::default() };
-    let sessions: Vec<Session> = models.into_iter().map(session).collect();
+    let sessions: Vec<Session> =
+        models.into_iter().map(|model| Session::new(model, settings.provider, batches, task.outputs())).collect();
     let mut slices = Slices::new(settings);
     let mut outcomes = Outcomes::new(settings);
     let mut told = Told { wanted: settings.outcomes.is_some(), judged: VecDeque::new() };
@@ -95,15 +95,16 @@ pub(super) fn evaluate_data(runtime: &Runtime, settings: &EvalSettings, data: Da
         // dealt to the sessions in turn and collected in turn, so that each session goes at its own pace and rows stay
         // in order.
         let (mut chunks, mut answers, mut answering) = (Vec::new(), Vec::new(), Vec::new());
+        let (spare, to_fill) = mpsc::channel();
         for session in sessions {
             let (read, to_answer) = mpsc::sync_channel(1);
             let (answered, to_judge) = mpsc::sync_channel(1);
-            let sides = &sides;
-            answering.push(scope.spawn(move || session.answer(sides, to_answer, &answered)));
+            let (sides, spare) = (&sides, spare.clone());
+            answering.push(scope.spawn(move || session.answer(sides, to_answer, &answered, &spare)));
             chunks.push(read);
             answers.push(to_judge);
         }
-        scope.spawn(move || rows.deal(&chunks));
+        scope.spawn(move || rows.deal(&chunks, &to_fill));
         for turn in (0..answers.len()).cycle() {
             let Ok(answered) = answers[turn].recv() else { break };
             let Answered { mut read, answers } = answered?;

@@ -11,8 +11,7 @@ use ort::{
     ep::{self, ExecutionProvider},
     logging::LogLevel,
     session::{
-        Session, SessionInputValue, SessionOutputs,
-        builder::{GraphOptimizationLevel, PrepackedWeights},
+        HasSelectedOutputs, RunOptions, Session, SessionInputValue, SessionOutputs, builder::GraphOptimizationLevel,
     },
     value::{Shape, TensorElementType, ValueType},
 };
@@ -125,11 +124,13 @@ pub struct Model {
 impl Model {
     /// Opens a model that was looked at. Its first run is profiled, to know which provider ran its nodes.
     pub fn open(runtime: &Runtime, file: &ModelFile, options: &SessionOptions) -> Result<Self, EvalError> {
-        Self::open_sharing(runtime, file, options, &PrepackedWeights::new(), Profiled::First)
+        Self::open_profiled(runtime, file, options, Profiled::First)
     }
 
-    /// Opens a model in several sessions that answer side by side, and share the weights that ONNX Runtime has
-    /// brought into its own order. The first of them is profiled.
+    /// Opens a model in several sessions that answer side by side. The first of them is profiled.
+    ///
+    /// Each has weights of its own: ONNX Runtime shares those that it has brought into its own order
+    /// (`PrepackedWeightsContainer`) only where they were given to it as initializers from outside the file.
     pub fn open_several(
         runtime: &Runtime,
         file: &ModelFile,
@@ -137,17 +138,15 @@ impl Model {
         sessions: u32,
     ) -> Result<Vec<Self>, EvalError> {
         limits::check_threads(options.threads.saturating_mul(sessions))?;
-        let shared = PrepackedWeights::new();
         let profiled = |session| if session == 0 { Profiled::First } else { Profiled::Never };
-        let open = |session| Self::open_sharing(runtime, file, options, &shared, profiled(session));
+        let open = |session| Self::open_profiled(runtime, file, options, profiled(session));
         (0..sessions).map(open).collect()
     }
 
-    fn open_sharing(
+    fn open_profiled(
         runtime: &Runtime,
         file: &ModelFile,
         options: &SessionOptions,
-        shared: &PrepackedWeights,
         profiled: Profiled,
     ) -> Result<Self, EvalError> {
         limits::check_threads(options.threads)?;
@@ -159,11 +158,10 @@ impl Model {
             Profiled::Never => None,
         };
         demand(runtime, options.provider)?;
-        let session =
-            open(runtime, path, options, shared, profile.as_ref().map(TempDir::path)).map_err(|e| match e {
-                OpenError::Model(e) => error(model_message(&e)),
-                OpenError::Provider(e) => unusable(options.provider, &e),
-            })?;
+        let session = open(runtime, path, options, profile.as_ref().map(TempDir::path)).map_err(|e| match e {
+            OpenError::Model(e) => error(model_message(&e)),
+            OpenError::Provider(e) => unusable(options.provider, &e),
+        })?;
         let (inputs, outputs) =
             (session.inputs().iter().map(port).collect(), session.outputs().iter().map(port).collect());
         Ok(Self { session, inputs, outputs, profile, nodes: BTreeMap::new() })
@@ -180,6 +178,20 @@ impl Model {
     /// Runs one batch: one value for each of [`Model::inputs`], in order.
     pub fn run<'s>(&'s mut self, inputs: &[SessionInputValue<'_>]) -> ort::Result<SessionOutputs<'s>> {
         self.session.run(inputs)
+    }
+
+    /// The same, into the memory of outputs that the options hold.
+    pub(super) fn run_into<'r, 's: 'r>(
+        &'s mut self,
+        inputs: &[SessionInputValue<'_>],
+        options: &'r RunOptions<HasSelectedOutputs>,
+    ) -> ort::Result<SessionOutputs<'r>> {
+        self.session.run_with_options(inputs, options)
+    }
+
+    /// Whether the profile is still to be ended.
+    pub(super) fn is_profiled(&self) -> bool {
+        self.profile.is_some()
     }
 
     /// Ends the profile, after the first run: profiling all of them would slow them down and fill the disk.
@@ -221,7 +233,6 @@ fn open(
     runtime: &Runtime,
     path: &Path,
     options: &SessionOptions,
-    shared: &PrepackedWeights,
     profile: Option<&Path>,
 ) -> Result<Session, OpenError> {
     let threads = options.threads as usize;
@@ -231,8 +242,7 @@ fn open(
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
             // What fails comes back as an error, which is told once and in our words.
-            .with_log_level(LogLevel::Fatal)?
-            .with_prepacked_weights(shared)?;
+            .with_log_level(LogLevel::Fatal)?;
         let builder = match profile {
             Some(directory) => builder.with_profiling(directory.join("profile"))?,
             None => builder,

@@ -82,8 +82,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Opens the model in as many sessions as are asked for, which share weights that ONNX Runtime has brought
-    /// into its own order, and makes inputs for it.
+    /// Opens the model in as many sessions as are asked for, and makes inputs for it.
     pub(super) fn open(runtime: &Runtime, file: ModelFile, settings: &BenchSettings) -> Result<Self, EvalError> {
         let options =
             SessionOptions { provider: settings.provider, device: settings.device, threads: settings.threads };

@@ -1,6 +1,6 @@
 //! From the data set, chunk by chunk, to what the model takes.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::EvalSettings;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rows are read, converted and judged in chunks of about this many bytes, so that small batches cost no more.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 /// The longest chunk, for narrow rows.
 const CHUNK_ROWS: usize = 4096;
 
@@ -52,9 +52,9 @@ fn chunk_rows(batch: usize, row_bytes: usize) -> usize {
     (rows / batch).max(1) * batch
 }
 
-/// An eighth of the longest chunk, in whole batches and at least one.
+/// A quarter of the longest chunk, in whole batches and at least one.
 fn first_chunk(longest: usize, batch: usize) -> usize {
-    (longest / 8).max(1).next_multiple_of(batch)
+    (longest / 4).max(1).next_multiple_of(batch)
 }
 
 /// Rows on their way from the data set to the model.
@@ -123,9 +123,11 @@ impl<'a> Rows<'a> {
         Ok(Some(Read { first, rows, sides, targets, labels }))
     }
 
-    /// Deals chunk after chunk to the sessions in turn, until the end, an error, or nobody who waits for more.
-    pub(super) fn deal(mut self, to: &[SyncSender<Result<Read, EvalError>>]) {
+    /// Deals chunk after chunk to the sessions in turn, until the end, an error, or nobody who waits for more. The
+    /// memory of what comes back serves for the next.
+    pub(super) fn deal(mut self, to: &[SyncSender<Result<Read, EvalError>>], spare: &Receiver<Values>) {
         for session in to.iter().cycle() {
+            spare.try_iter().for_each(|values| self.reader.recycle(values));
             let Some(read) = self.read().transpose() else { return };
             let failed = read.is_err();
             if session.send(read).is_err() || failed {

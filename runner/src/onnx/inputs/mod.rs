@@ -64,6 +64,13 @@ pub(super) struct Converted {
     texts: Vec<Encoding>,
 }
 
+impl Converted {
+    /// The numbers, when they were used.
+    pub(super) fn into_values(self) -> Vec<Values> {
+        self.inputs
+    }
+}
+
 impl Inputs {
     pub(super) fn plan(ports: &[Port], dataset: &Dataset, given: &Given<'_>) -> Result<Self, EvalError> {
         let usage = |message: String| EvalError::Usage(message);
