@@ -212,3 +212,29 @@ async fn a_failed_run_blocks_also_without_a_gate() {
     let gate = world.gate_concluded(&main).await;
     assert_eq!((&gate["conclusion"], &gate["allowed"]), (&json!("failure"), &json!(false)), "{gate:#}");
 }
+
+/// More than a value of the store holds: it goes through the report, the store, the API, the page and the gate whole.
+#[tokio::test]
+async fn an_evaluation_of_a_thousand_classes_and_slices_is_kept_whole() {
+    let world = World::new().await;
+    let runner = world.runner();
+    let main = world.push_main(GATED).await;
+    let claim = runner.claim().await;
+    let (mut evaluation, outcomes) = evaluated("many", 20);
+    let numbers = ["precision", "recall", "f1", "support"].map(|name| (name.to_owned(), 0.123_456_789_012_345_6));
+    let thousand = |word: &str| (0..1000).map(|number| (format!("{word}{number}"), numbers.clone().into())).collect();
+    evaluation.per_class = thousand("class ");
+    evaluation.slices = thousand("language=");
+    assert!(serde_json::to_vec(&evaluation).unwrap().len() > 2 * 64 * 1024);
+    let blob = &evaluation.outcomes.as_ref().unwrap().digest;
+    runner.put(&claim, &format!("blobs/{blob}")).body(outcomes).send().await.unwrap();
+    let mut many = result(Conclusion::Success);
+    many.evaluations = vec![evaluation.clone()];
+    runner.finish(&claim, many).await;
+    let run = world.run_concluded(1).await;
+    let kept: Evaluation = serde_json::from_value(run["jobs"][0]["evaluations"][0].clone()).unwrap();
+    assert_eq!(kept, evaluation);
+    assert_eq!(world.gate_concluded(&main).await["conclusion"], "neutral");
+    let page = world.client.get(format!("{}/acme/digits/runs/1", world.url)).send().await.unwrap();
+    assert!(page.status().is_success(), "{}", page.status());
+}
