@@ -70,3 +70,35 @@ pub(super) fn digest_of(path: &Path, stop: &AtomicBool) -> io::Result<(Digest, u
     }
     Err(io::Error::other("its digest was not waited for"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_the_whole_file_and_one_that_nobody_waits_for_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        for length in [0, 1, BLOCK_BYTES as usize, 3 * BLOCK_BYTES as usize + 7] {
+            let path = directory.path().join("file");
+            let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            let expected = (Digest::from_sha256(Sha256::digest(&bytes).into()), length as u64);
+            assert_eq!(digest_of(&path, &AtomicBool::new(false)).unwrap(), expected, "{length} bytes");
+            assert!(digest_of(&path, &AtomicBool::new(true)).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_computed_once_and_told_as_often_as_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.csv");
+        std::fs::write(&path, "x,target\n1,2\n").unwrap();
+        let dataset = Dataset::open(&path).unwrap();
+        let digesting = Digesting::start(&dataset);
+        let first = digesting.wait().unwrap().clone();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(*digesting.wait().unwrap(), first);
+        assert_eq!(first.1, 13);
+        assert!(Digesting::start(&dataset).wait().is_err(), "the file is gone");
+    }
+}

@@ -340,3 +340,6 @@ fn text(bytes: &[u8], format: Number) -> String {
     let text: String = characters.map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     text.trim_end_matches('\0').to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,3 +252,33 @@ pub(super) fn number_output(ports: &[Port], words: &[&str]) -> Result<String, Ev
         EvalError::Usage(format!("the model gives no floating-point number; it gives {}", known.join(", ")))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::session::TensorType;
+
+    #[test]
+    fn only_numbers_of_a_known_size_keep_their_memory() {
+        let port = |name: &str, element, shape: &[Option<usize>]| Port {
+            name: name.to_owned(),
+            tensor: Some(TensorType { element, shape: shape.to_vec(), symbols: vec![String::new(); shape.len()] }),
+        };
+        let (float, text) = (TensorElementType::Float32, TensorElementType::String);
+        let ports = [
+            port("probabilities", float, &[None, Some(10)]),
+            port("fixed", float, &[Some(4), Some(10)]),
+            port("one", float, &[None]),
+            port("labels", text, &[None]),
+            port("tokens", float, &[None, None, Some(64)]),
+            port("scalar", float, &[]),
+            Port { name: "maps".to_owned(), tensor: None },
+        ];
+        let of_one_size =
+            |names: &[&str]| are_of_one_size(&ports, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(of_one_size(&["probabilities", "fixed", "one"]));
+        for odd in ["labels", "tokens", "scalar", "maps", "missing"] {
+            assert!(!of_one_size(&["probabilities", odd]), "{odd}");
+        }
+    }
+}
