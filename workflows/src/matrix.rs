@@ -98,15 +98,18 @@ fn product(vectors: &[(&String, &Vec<Value>)]) -> Result<Vec<Row>, InvalidMatrix
     if count > MAX_ROWS {
         return Err(too_many(count));
     }
+    // Every row has the same names: they are hashed for one of them.
+    let names: Row = vectors.iter().map(|(name, _)| ((*name).clone(), Value::Null)).collect();
     // The last vector's values change fastest. Each row is made from its number: grown vector by vector, a matrix of
     // many vectors would be copied for each of them.
     let row = |number: usize| {
+        let mut row = names.clone();
         let mut every = count;
-        let member = |(name, values): &(&String, &Vec<Value>)| {
+        for (value, (_, values)) in row.values_mut().zip(vectors) {
             every /= values.len();
-            ((*name).clone(), values[number / every % values.len()].clone())
-        };
-        vectors.iter().map(member).collect::<Row>()
+            value.clone_from(&values[number / every % values.len()]);
+        }
+        row
     };
     Ok((0..count).map(row).collect())
 }

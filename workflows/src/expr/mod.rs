@@ -24,7 +24,7 @@ pub use error::{Error, ErrorKind};
 pub use functions::Function;
 pub(crate) use parser::{Expression, Node, Tree, parse};
 pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
-pub(crate) use template::{Condition, Segment, condition as condition_source, segments};
+pub(crate) use template::{Condition, Segment, condition as condition_source, has_expression, segments};
 pub use value::Datum;
 
 /// What an expression can see.

@@ -22,11 +22,35 @@ pub fn expand(
     needs: &IndexMap<JobId, NeedResult>,
     cancelled: bool,
 ) -> Expansion {
+    expand_in(workflow, job, &mut environment(contexts), needs, cancelled)
+}
+
+/// What [`expand_in`] asks for: these contexts, and empty ones for those that every job has.
+pub(super) fn environment<'e>(contexts: &IndexMap<String, Value>) -> Environment<'e> {
+    let mut environment = Environment { contexts: contexts.clone(), ..Environment::default() };
+    for name in ["github", "vars", "inputs", "assay"] {
+        environment.contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
+    }
+    environment
+}
+
+/// [`expand`], in an environment that the next job may use again.
+pub(super) fn expand_in(
+    workflow: &Workflow,
+    job: &JobId,
+    environment: &mut Environment<'_>,
+    needs: &IndexMap<JobId, NeedResult>,
+    cancelled: bool,
+) -> Expansion {
     let Some((id, job)) = workflow.jobs.get_key_value(job) else {
         return Expansion::Skipped { name: job.as_str().to_owned() };
     };
+    // Of the job before it.
+    for name in ["strategy", "matrix", "needs"] {
+        environment.contexts.shift_remove(name);
+    }
     let expander = Expander { workflow, id, job };
-    match expander.expand(contexts, needs, cancelled) {
+    match expander.expand(environment, needs, cancelled) {
         Ok(expansion) => expansion,
         Err(diagnostic) => Expansion::Invalid(diagnostic),
     }
@@ -41,28 +65,24 @@ struct Expander<'w> {
 impl Expander<'_> {
     fn expand(
         &self,
-        contexts: &IndexMap<String, Value>,
+        environment: &mut Environment<'_>,
         needs: &IndexMap<JobId, NeedResult>,
         cancelled: bool,
     ) -> Result<Expansion, Box<Diagnostic>> {
-        let mut environment =
-            Environment { contexts: contexts.clone(), status: status(needs, cancelled), hash_files: None };
-        for name in ["github", "vars", "inputs", "assay"] {
-            environment.contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
-        }
+        environment.status = status(needs, cancelled);
         environment.contexts.insert("needs".to_owned(), needs_context(self.job, needs));
         let condition = self.job.condition.as_ref();
-        let runs = expr::condition(condition.map(|text| text.value.as_str()), &environment)
+        let runs = expr::condition(condition.map(|text| text.value.as_str()), environment)
             .map_err(|error| self.failed(condition.map_or(self.job.at, |text| text.at), &error.message))?;
         if !runs {
             return Ok(Expansion::Skipped { name: self.name_without_matrix() });
         }
-        let rows = self.rows(&environment)?;
-        let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, &environment)?;
+        let rows = self.rows(environment)?;
+        let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, environment)?;
         let max_parallel = match self.strategy(|strategy| &strategy.max_parallel) {
             None => None,
             Some(template) => {
-                let number = self.number(template, &environment)?;
+                let number = self.number(template, environment)?;
                 if number < 1.0 {
                     return Err(self.failed(template.at, "`max-parallel` is a number of 1 or more"));
                 }
@@ -74,26 +94,29 @@ impl Expander<'_> {
             None => vec![(None, matrix::Row::new())],
             Some(rows) => rows.into_iter().enumerate().map(|(index, row)| (Some(index), row)).collect(),
         };
+        let parallel = max_parallel.map_or_else(|| Value::from(total), |most| Datum::Number(most).into_json());
+        let strategy = IndexMap::from([
+            ("fail-fast".to_owned(), Value::Bool(fail_fast)),
+            ("job-index".to_owned(), Value::from(0)),
+            ("job-total".to_owned(), Value::from(total)),
+            ("max-parallel".to_owned(), parallel),
+        ]);
         let (mut jobs, mut calls) = (Vec::new(), Vec::new());
         for (index, row) in rows {
-            let mut strategy = IndexMap::new();
-            strategy.insert("fail-fast".to_owned(), Value::Bool(fail_fast));
-            strategy.insert("job-index".to_owned(), Value::from(index.unwrap_or(0)));
-            strategy.insert("job-total".to_owned(), Value::from(total));
-            let parallel = max_parallel.map_or_else(|| Value::from(total), |most| Datum::Number(most).into_json());
-            strategy.insert("max-parallel".to_owned(), parallel);
-            environment.contexts.insert("matrix".to_owned(), object(&row));
-            environment.contexts.insert("strategy".to_owned(), object(&strategy));
+            let mut strategy = strategy.clone();
+            strategy["job-index"] = Value::from(index.unwrap_or(0));
+            show(environment, "matrix", &row);
+            show(environment, "strategy", &strategy);
             match &self.job.body {
-                JobBody::Steps(_) => jobs.push(self.planned(index, row, strategy, &environment)?),
+                JobBody::Steps(_) => jobs.push(self.planned(index, row, strategy, environment)?),
                 JobBody::Call { uses, with, .. } => {
                     let given = with
                         .iter()
-                        .map(|(name, value)| Ok((name.clone(), self.resolved(&value.value, value.at, &environment)?)));
+                        .map(|(name, value)| Ok((name.clone(), self.resolved(&value.value, value.at, environment)?)));
                     calls.push(PlannedCall {
                         key: JobKey::new(self.id, index),
                         uses: uses.value.clone(),
-                        name: self.name(&row, &environment)?,
+                        name: self.name(&row, environment)?,
                         with: given.collect::<Result<_, Box<Diagnostic>>>()?,
                         matrix: row,
                         strategy,
@@ -185,7 +208,7 @@ impl Expander<'_> {
     /// A tree with every expression in it evaluated. Its depth was bounded when it was read.
     fn resolved(&self, value: &Value, at: Place, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
         Ok(match value {
-            Value::String(text) if text.contains("${{") => {
+            Value::String(text) if expr::has_expression(text) => {
                 expr::template_value(text, environment).map_err(|error| self.failed(at, &error.message))?
             }
             Value::Array(items) => {
@@ -205,16 +228,19 @@ impl Expander<'_> {
     fn name(&self, row: &matrix::Row, environment: &Environment<'_>) -> Result<String, Box<Diagnostic>> {
         let (name, uses_matrix) = match &self.job.name {
             None => (self.id.as_str().to_owned(), false),
-            Some(template) => (self.text(template, environment)?, template.value.contains("${{")),
+            Some(template) => (self.text(template, environment)?, expr::has_expression(&template.value)),
         };
+        if uses_matrix {
+            return Ok(name);
+        }
         let label = matrix::label(row);
-        Ok(if uses_matrix || label.is_empty() { name } else { format!("{name} ({label})") })
+        Ok(if label.is_empty() { name } else { format!("{name} ({label})") })
     }
 
     /// A skipped job's matrix is not evaluated, so its name cannot use it.
     fn name_without_matrix(&self) -> String {
         match &self.job.name {
-            Some(name) if !name.value.contains("${{") => name.value.clone(),
+            Some(name) if !expr::has_expression(&name.value) => name.value.clone(),
             Some(_) | None => self.id.as_str().to_owned(),
         }
     }
@@ -313,6 +339,16 @@ fn status(needs: &IndexMap<JobId, NeedResult>, cancelled: bool) -> Status {
     status
 }
 
-fn object(map: &IndexMap<String, Value>) -> Value {
-    Value::Object(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+/// Makes a context of a row's. Rows of a matrix have the same names, as a rule: then the one before it is written over,
+/// and nothing is hashed anew.
+fn show(environment: &mut Environment<'_>, name: &str, values: &IndexMap<String, Value>) {
+    match environment.contexts.get_mut(name) {
+        Some(Value::Object(shown)) if shown.keys().eq(values.keys()) => {
+            shown.values_mut().zip(values.values()).for_each(|(shown, value)| shown.clone_from(value));
+        }
+        Some(_) | None => {
+            let object = values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            environment.contexts.insert(name.to_owned(), Value::Object(object));
+        }
+    }
 }

@@ -105,6 +105,7 @@ impl Preview {
         let full = |key: JobKey| callers.last().map_or(key.clone(), |(caller, _)| caller.within(&key));
         let titled = |name: String| callers.last().map_or(name.clone(), |(_, caller)| format!("{caller} / {name}"));
         let mut results: HashMap<&JobId, Foreseen<'_>> = HashMap::new();
+        let mut environment = expand::environment(contexts);
         for Ordered { id, needs: direct } in in_order(workflow) {
             let Some(job) = workflow.jobs.get(id) else { continue };
             let needs: Vec<JobId> = job.needs.iter().map(|need| need.value.clone()).collect();
@@ -114,7 +115,7 @@ impl Preview {
             let known = known.map(|known| (known.id.clone(), known.result.clone())).collect();
             let key = full(JobKey::new(id, None));
             let later = |reason: String| Later { id: key.clone(), needs: needs.clone(), reason };
-            let result = match expand(workflow, id, contexts, &known, false) {
+            let result = match expand::expand_in(workflow, id, &mut environment, &known, false) {
                 Expansion::Jobs(jobs) => {
                     self.jobs.extend(jobs.into_iter().map(|job| PlannedJob {
                         key: full(job.key),

@@ -62,7 +62,7 @@ impl Checker<'_, '_> {
             if matches!(shape, Shape::Condition) {
                 return self.condition(node, text, scope);
             }
-            if text.contains("${{") {
+            if expr::has_expression(text) {
                 if !scope.is_empty() && is_written_out(shape) {
                     let message = "the keys must be written out here: an expression cannot be the whole mapping";
                     return self.error(node, "expression-not-allowed", message.to_owned());
@@ -113,7 +113,7 @@ impl Checker<'_, '_> {
     fn condition(&mut self, node: &Node, text: &str, scope: Scope) {
         match expr::condition_source(text) {
             Ok(expr::Condition::Expression { source, .. }) => {
-                self.expression(node, source, scope, !text.contains("${{"))
+                self.expression(node, source, scope, !expr::has_expression(text))
             }
             Ok(expr::Condition::Text) => {
                 self.template(node, text, scope);
@@ -167,7 +167,7 @@ impl Checker<'_, '_> {
             self.error(key, "unexpected-key", "a key is a word, not a list or a mapping".to_owned());
             return None;
         };
-        if name.contains("${{") {
+        if expr::has_expression(&name) {
             // A directive of GitHub's templates, not an expression: merges a mapping.
             let inserts = name.split_whitespace().eq(["${{", "insert", "}}"]) && !scope.is_empty();
             if !inserts {
@@ -190,7 +190,7 @@ impl Checker<'_, '_> {
         let mut computed = false;
         for (key, value) in entries {
             let Some(name) = self.key(key, &mut seen, scope) else {
-                computed |= key.text().is_some_and(|name| name.contains("${{"));
+                computed |= key.text().is_some_and(|name| expr::has_expression(&name));
                 continue;
             };
             let known = kinds.iter().find_map(|keys| keys.known.iter().find(|(each, _)| *each == name));

@@ -5,7 +5,7 @@ use super::{
     diagnostic::Sink,
     yaml::{Kind, Node},
 };
-use crate::expr::{Expression, Node as Expr, Segment, parse, segments};
+use crate::expr::{Expression, Node as Expr, Segment, has_expression, parse, segments};
 
 /// Properties whose text anyone can choose who opens a pull request or pushes a commit; `*` is any
 /// element. GitHub's list ("untrusted input") for the events that Assay receives.
@@ -39,7 +39,7 @@ pub fn forbid_untrusted_text(diagnostics: &mut [Diagnostic]) {
 /// Warns of every expression in a script that pastes in what a stranger may have written.
 pub(super) fn warn(run: &Node, sink: &mut Sink<'_>) {
     let Kind::Scalar { text, .. } = &run.kind else { return };
-    if !text.contains("${{") {
+    if !has_expression(text) {
         return;
     }
     for segment in segments(text) {

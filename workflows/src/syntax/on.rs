@@ -164,7 +164,7 @@ impl Reader<'_, '_> {
             self.error(node, "unexpected-value", "expected a text that is not empty".to_owned());
             return None;
         };
-        if text.contains("${{") {
+        if crate::expr::has_expression(&text) {
             self.error(node, "expression-not-allowed", "expressions are not allowed here".to_owned());
             return None;
         }

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use super::{Place, diagnostic::Sink};
 use builder::Builder;
+use lines::Lines;
 pub(super) use scalar::Scalar;
 
 /// The largest workflow file, in bytes.
@@ -98,9 +99,9 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
     }
 }
 
-fn parsed<'t>(text: &'t str, sink: &mut Sink<'_>) -> (Builder<'t>, Result<(), Failure>) {
-    let mut builder = Builder::of(text);
-    let mut outcome = parser::read(text, &mut builder);
+fn parsed(text: &str, sink: &mut Sink<'_>) -> (Builder, Result<(), Failure>) {
+    let mut builder = Builder::default();
+    let mut outcome = parser::read(text, Lines::of(text), &mut builder);
     let mut mended = String::new();
     for _ in 0..MAX_MENDED_COMMENTS {
         let Err(failure) = &outcome else { break };
@@ -110,8 +111,8 @@ fn parsed<'t>(text: &'t str, sink: &mut Sink<'_>) -> (Builder<'t>, Result<(), Fa
         sink.warn(failure.at, 1, "comment", "a comment begins after a space");
         mended = better;
         // Columns before the comment, all that it asks its text for, are the same in both.
-        builder = Builder::of(text);
-        outcome = parser::read(&mended, &mut builder);
+        builder = Builder::default();
+        outcome = parser::read(&mended, Lines::of(text), &mut builder);
     }
     (builder, outcome)
 }

@@ -69,7 +69,7 @@ fn fields(node: &Node, sink: &mut Sink<'_>) -> Option<Vec<(String, String)>> {
             sink.error(value.at, value.length, "unexpected-value", "expected an amount: `0.5pp`, `10%`, `20ms`, `5MB`");
             continue;
         };
-        if text.contains("${{") {
+        if crate::expr::has_expression(text) {
             let message = "expressions are not allowed in the gate: its policy comes from the base, as written";
             sink.error(value.at, value.length, "expression-not-allowed", message);
         } else if fields.iter().any(|(each, _)| *each == name) {

@@ -63,7 +63,7 @@ fn needs(node: &Node, sink: &mut Sink<'_>) -> Vec<Located<crate::ids::JobId>> {
         match value.parse() {
             Ok(value) => needs.push(Located { value, at }),
             // Complained about already.
-            Err(_) if value.is_empty() || value.contains("${{") => {}
+            Err(_) if value.is_empty() || crate::expr::has_expression(&value) => {}
             Err(_) => {
                 let message = format!("`{}` is no job of this workflow", crate::expr::shortened(&value));
                 sink.error(at, value.chars().count().clamp(1, 200) as u32, "unknown-need", message);
@@ -134,7 +134,9 @@ fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
 
 fn read_matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
     match &node.kind {
-        Kind::Scalar { text, .. } => text.contains("${{").then(|| located(node).map(Matrix::Expression))?,
+        Kind::Scalar { text, .. } => {
+            crate::expr::has_expression(text).then(|| located(node).map(Matrix::Expression))?
+        }
         Kind::Sequence(_) => None,
         Kind::Mapping(entries) => {
             let rows = |name| get(node, name).map_or(Value::Array(Vec::new()), value);
@@ -164,7 +166,7 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
     };
     // A hostile matrix is not worth the time that comparing all with all takes.
     let large = vectors.len() > matrix::MAX_ROWS || entries.iter().any(|entry| members(entry) > 4 * matrix::MAX_ROWS);
-    if large || vectors.keys().any(|name| name.contains("${{")) {
+    if large || vectors.keys().any(|name| crate::expr::has_expression(name)) {
         return;
     }
     let mut right = vectors.values().all(|values| values.as_array().is_some_and(|values| !values.is_empty()));
@@ -176,7 +178,7 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
         let Kind::Mapping(filters) = &member.kind else { continue };
         for (key, _) in filters {
             let name = key.to_text().unwrap_or_default();
-            if !name.contains("${{") && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
+            if !crate::expr::has_expression(&name) && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
                 right = false;
                 let mut diagnostic = sink.make(key.at, key.length, "matrix-exclude", matrix::no_such_vector(&name));
                 diagnostic.help = sink
@@ -189,10 +191,21 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
     // Where there is no expression, its rows are known.
     let written = value(node);
     if right
-        && !written.to_string().contains("${{")
+        && !has_expression_within(&written)
         && let Err(error) = matrix::rows(&written)
     {
         sink.error(node.at, node.length, "matrix", error.to_string());
+    }
+}
+
+fn has_expression_within(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => crate::expr::has_expression(text),
+        Value::Array(items) => items.iter().any(has_expression_within),
+        Value::Object(entries) => {
+            entries.iter().any(|(name, value)| crate::expr::has_expression(name) || has_expression_within(value))
+        }
     }
 }
 

@@ -150,7 +150,7 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
 /// A default of another kind than its input.
 fn check_default(node: &Node, kind: &InputKind, sink: &mut Sink<'_>) {
     let Kind::Scalar { text, value } = &node.kind else { return };
-    if text.contains("${{") {
+    if crate::expr::has_expression(text) {
         return;
     }
     let fits = match kind {

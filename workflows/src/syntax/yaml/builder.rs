@@ -5,10 +5,11 @@ use std::{borrow::Cow, collections::HashMap};
 
 use saphyr_parser::{ScalarStyle, Tag};
 
-use super::{Failure, Kind, MAX_NODE_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, lines::Lines, scalar};
+use super::{Failure, Kind, MAX_NODE_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, scalar};
 use crate::syntax::Place;
 
-pub(super) struct Builder<'t> {
+#[derive(Default)]
+pub(super) struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, Size)>,
     size: Size,
@@ -17,7 +18,6 @@ pub(super) struct Builder<'t> {
     root: Option<Node>,
     /// What is wrong with single values; the rest of the file can be read.
     remarks: Vec<Failure>,
-    lines: Lines<'t>,
 }
 
 /// How large a tree is.
@@ -46,6 +46,9 @@ impl Size {
     }
 }
 
+/// Longer places are underlined in part.
+const MAX_UNDERLINED: usize = 200;
+
 /// A collection whose end has not come yet.
 struct Open {
     at: Place,
@@ -69,25 +72,13 @@ impl Content {
     }
 }
 
-impl<'t> Builder<'t> {
-    pub(super) fn of(text: &'t str) -> Self {
-        Builder {
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            size: Size::default(),
-            remembered: Size::default(),
-            root: None,
-            remarks: Vec::new(),
-            lines: Lines::of(text),
-        }
-    }
-
+impl Builder {
     /// Of a document that says nothing there is none.
     pub(super) fn finish(self) -> (Option<Node>, Vec<Failure>) {
         (self.root, self.remarks)
     }
 
-    /// A scalar where the parser places it; `anchor` is 0 where it has none.
+    /// `anchor` is 0 where it has none.
     pub(super) fn scalar(
         &mut self,
         text: Cow<'_, str>,
@@ -112,35 +103,10 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// A value that is not there, behind the colon at `at`.
-    pub(super) fn nothing(&mut self, at: Place, anchor: usize, tag: Option<&Tag>) -> Result<(), Failure> {
-        let at = self.of_nothing(at);
-        self.scalar(Cow::Borrowed(""), ScalarStyle::Plain, at, anchor, tag)
-    }
-
-    /// The parser places a value that is not there at the colon before it; GitHub's, where it would be.
-    fn of_nothing(&mut self, at: Place) -> Place {
-        let (_, after) = self.lines.around(at);
-        let Some(after) = after.strip_prefix(':') else { return at };
-        let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
-        Place { column: at.column + 1 + spaces as u32, ..at }
-    }
-
-    /// The parser places a list whose dashes are not indented at its first item; GitHub's, at the dash.
-    fn of_list(&mut self, at: Place) -> Place {
-        let (before, after) = self.lines.around(at);
-        match before.trim_end().strip_suffix('-') {
-            Some(before) if !after.starts_with(['-', '[', '&', '!']) => {
-                Place { column: before.chars().count() as u32 + 1, ..at }
-            }
-            Some(_) | None => at,
-        }
-    }
-
-    /// A collection begins where the parser places it; `anchor` is 0 where it has none.
+    /// A collection begins; `anchor` is 0 where it has none.
     pub(super) fn start(
         &mut self,
-        mut at: Place,
+        at: Place,
         anchor: usize,
         tag: Option<&Tag>,
         content: Content,
@@ -149,9 +115,6 @@ impl<'t> Builder<'t> {
             Content::Sequence(_) => "seq",
             Content::Mapping { .. } => "map",
         };
-        if kind == "seq" {
-            at = self.of_list(at);
-        }
         if let Some(tag) = tag
             && scalar::core_name(tag) != Some(kind)
         {
@@ -209,16 +172,19 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// How many characters to underline of what is written on one line.
 fn underline(text: &str, style: ScalarStyle) -> u32 {
-    let first_line = text.lines().next().unwrap_or("").chars().count();
-    let quotes = match style {
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 2,
-        ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => 0,
+    // The place is the `|` or `>`.
+    if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+        return 1;
+    }
+    // Nearly all texts are of such characters, and none needs more of them.
+    let head = &text.as_bytes()[..text.len().min(MAX_UNDERLINED)];
+    let first_line = if head.iter().all(|byte| (b' '..0x7f).contains(byte)) {
+        head.len()
+    } else {
+        text.lines().next().unwrap_or("").chars().count()
     };
-    let length = match style {
-        // The place is the `|` or `>`.
-        ScalarStyle::Literal | ScalarStyle::Folded => 1,
-        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => first_line + quotes,
-    };
-    length.clamp(1, 200) as u32
+    let quotes = if style == ScalarStyle::Plain { 0 } else { 2 };
+    (first_line + quotes).clamp(1, MAX_UNDERLINED) as u32
 }

@@ -18,7 +18,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The line of a place, cut in two there.
-    pub(super) fn around(&mut self, at: Place) -> (&'t str, &'t str) {
+    fn around(&mut self, at: Place) -> (&'t str, &'t str) {
         let column = at.column as usize - 1;
         while self.number < at.line {
             *self = Self { number: self.number + 1, ..Self::of(self.rest) };
@@ -30,5 +30,24 @@ impl<'t> Lines<'t> {
         self.offset += characters.nth(column - self.column).map_or(characters.offset(), |(offset, _)| offset);
         self.column = column;
         self.line.split_at(self.offset)
+    }
+
+    /// The parser places a value that is not there at the colon before it; GitHub's, where it would be.
+    pub(super) fn of_nothing(&mut self, at: Place) -> Place {
+        let (_, after) = self.around(at);
+        let Some(after) = after.strip_prefix(':') else { return at };
+        let spaces = after.len() - after.trim_start_matches([' ', '\t']).len();
+        Place { column: at.column + 1 + spaces as u32, ..at }
+    }
+
+    /// The parser places a list whose dashes are not indented at its first item; GitHub's, at the dash.
+    pub(super) fn of_list(&mut self, at: Place) -> Place {
+        let (before, after) = self.around(at);
+        match before.trim_end().strip_suffix('-') {
+            Some(before) if !after.starts_with(['-', '[', '&', '!']) => {
+                Place { column: before.chars().count() as u32 + 1, ..at }
+            }
+            Some(_) | None => at,
+        }
     }
 }

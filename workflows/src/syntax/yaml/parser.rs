@@ -5,10 +5,12 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 use super::{
     Failure,
     builder::{Builder, Content},
+    lines::Lines,
 };
 use crate::syntax::Place;
 
-pub(super) fn read(text: &str, builder: &mut Builder<'_>) -> Result<(), Failure> {
+/// Reads `text`, whose places are looked up in `lines`.
+pub(super) fn read(text: &str, mut lines: Lines<'_>, builder: &mut Builder) -> Result<(), Failure> {
     let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
@@ -25,10 +27,12 @@ pub(super) fn read(text: &str, builder: &mut Builder<'_>) -> Result<(), Failure>
             }
             Event::Alias(anchor) => builder.alias(anchor, at)?,
             Event::Scalar(text, ScalarStyle::Plain, anchor, tag) if text.is_empty() => {
-                builder.nothing(at, anchor, tag.as_deref())?;
+                builder.scalar(text, ScalarStyle::Plain, lines.of_nothing(at), anchor, tag.as_deref())?;
             }
             Event::Scalar(text, style, anchor, tag) => builder.scalar(text, style, at, anchor, tag.as_deref())?,
-            Event::SequenceStart(anchor, tag) => builder.start(at, anchor, tag.as_deref(), Content::list())?,
+            Event::SequenceStart(anchor, tag) => {
+                builder.start(lines.of_list(at), anchor, tag.as_deref(), Content::list())?;
+            }
             Event::MappingStart(anchor, tag) => builder.start(at, anchor, tag.as_deref(), Content::mapping())?,
             Event::SequenceEnd | Event::MappingEnd => builder.end()?,
         }

@@ -11,6 +11,10 @@ mod inline;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
+use saphyr_parser::ScalarStyle;
+
 use super::{
     Failure,
     builder::{Builder, Content},
@@ -30,16 +34,18 @@ impl From<Failure> for NotPlain {
 const LONGEST_KEY: usize = 1000;
 
 /// None where the parser is asked.
-pub(super) fn read(text: &str) -> Option<Builder<'_>> {
-    let mut builder = Builder::of(text);
+pub(super) fn read(text: &str) -> Option<Builder> {
+    let mut builder = Builder::default();
     file(text, &mut builder).ok()?;
     Some(builder)
 }
 
-fn file<'t>(text: &'t str, builder: &mut Builder<'t>) -> Result<(), NotPlain> {
+fn file(text: &str, builder: &mut Builder) -> Result<(), NotPlain> {
     // Among them the `\r` that ends lines elsewhere.
-    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\n' | b'\t') || *byte == 0x7f;
-    if text.as_bytes().iter().any(is_control) || text.contains('\u{feff}') {
+    let is_control = |byte: u8| (byte < b' ') & (byte != b'\n') & (byte != b'\t') | (byte == 0x7f);
+    // To the end in any case: that takes less time than asking after each whether to stop.
+    let controls = text.bytes().fold(false, |found, byte| found | is_control(byte));
+    if controls || text.contains('\u{feff}') {
         return Err(NotPlain);
     }
     let mut reader = Reader {
@@ -61,7 +67,7 @@ fn file<'t>(text: &'t str, builder: &mut Builder<'t>) -> Result<(), NotPlain> {
 
 struct Reader<'t, 'b> {
     text: &'t str,
-    builder: &'b mut Builder<'t>,
+    builder: &'b mut Builder,
     /// The line: its first byte, the one behind its last, the next line's first, and its number from 1.
     start: usize,
     end: usize,
@@ -70,7 +76,7 @@ struct Reader<'t, 'b> {
     /// A byte of the line and how many characters stand before it: lines may be long.
     counted: (usize, u32),
     levels: Vec<Level>,
-    /// The colon of a key whose value has not come yet. The mapping is the last level.
+    /// Where the value of a key would stand that has not come yet. The mapping is the last level.
     open_key: Option<Place>,
 }
 
@@ -143,9 +149,10 @@ impl<'t> Reader<'t, '_> {
         if is_value {
             self.open_key = None;
             if dash {
-                let listed_under_key = self.levels.last() == Some(&Level::Mapping(indent));
-                // As the parser places it: where it is not indented, at its first item.
-                let place = if listed_under_key { self.spaces(at + 1) } else { at };
+                // As the parser's are placed: those that are not indented and begin with another list, there.
+                let first = self.spaces(at + 1);
+                let indented = self.levels.last() != Some(&Level::Mapping(indent));
+                let place = if indented || !matches!(self.byte(first), b'-' | b'[') { at } else { first };
                 let place = Place { line: self.number, column: (place - self.start) as u32 + 1 };
                 self.builder.start(place, 0, None, Content::list())?;
             } else {
@@ -167,8 +174,8 @@ impl<'t> Reader<'t, '_> {
 
     /// Ends the levels that end here, and the key before them, which has no value.
     fn close(&mut self, ends: impl Fn(Level) -> bool) -> Result<(), NotPlain> {
-        if let Some(colon) = self.open_key.take() {
-            self.builder.nothing(colon, 0, None)?;
+        if let Some(place) = self.open_key.take() {
+            self.builder.scalar(Cow::Borrowed(""), ScalarStyle::Plain, place, 0, None)?;
         }
         while self.levels.last().is_some_and(|level| ends(*level)) {
             self.levels.pop();
@@ -213,7 +220,7 @@ impl<'t> Reader<'t, '_> {
         self.builder.scalar(key.text, key.style, place, 0, None)?;
         let value = self.spaces(key.end + 1);
         if matches!(self.byte(value), b'\n' | b'#') {
-            self.open_key = Some(self.place(key.end));
+            self.open_key = Some(self.place(value));
             return Ok(());
         }
         self.value(value)

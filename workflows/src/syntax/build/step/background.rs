@@ -39,7 +39,9 @@ fn targets(node: &Node) -> Vec<&Node> {
 
 fn waits_for(target: &Node, known: &HashSet<String>, own: Option<&str>, sink: &mut Sink<'_>) {
     // What is empty, or no text, was complained about already.
-    let Some(name) = target.to_text().filter(|name| !name.is_empty() && !name.contains("${{")) else { return };
+    let Some(name) = target.to_text().filter(|name| !name.is_empty() && !crate::expr::has_expression(name)) else {
+        return;
+    };
     let message = if own.is_some_and(|own| own.eq_ignore_ascii_case(&name)) {
         "a step cannot wait for itself".to_owned()
     } else if !known.contains(&name) {

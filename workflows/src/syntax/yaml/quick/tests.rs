@@ -1,12 +1,12 @@
 use super::{Builder, read};
-use crate::syntax::yaml::parser;
+use crate::syntax::yaml::{lines::Lines, parser};
 
 /// False where the parser is asked; else the tree was found to be the parser's.
 #[track_caller]
 fn is_plain(text: &str) -> bool {
     let Some(own) = read(text) else { return false };
-    let mut builder = Builder::of(text);
-    let outcome = parser::read(text, &mut builder);
+    let mut builder = Builder::default();
+    let outcome = parser::read(text, Lines::of(text), &mut builder);
     assert!(outcome.is_ok(), "the parser refuses {text:?}");
     assert_eq!(format!("{:#?}", own.finish().0), format!("{:#?}", builder.finish().0), "{text:?}");
     true
