@@ -191,3 +191,36 @@ fn harmless_oddities_are_taken() {
     assert_eq!(remarks(&anchors.replace("c: {", "c: {<<: *j, ")), ["7:7 unknown-key"]);
     assert_eq!(remarks(&job("    env: {A: x, a: y}\n")), ["5:17 duplicate-key"]);
 }
+
+#[test]
+fn a_block_scalar_is_placed_at_its_header() {
+    for header in ["|", ">-  # why |", "|2-", "|+"] {
+        // With a carriage return the YAML parser reads it, without one we do where it is plain.
+        for end in ["\n", "\r\n"] {
+            let lines = ["on: push", "jobs:", "  a:", "    runs-on: x", "    steps:"];
+            let step = format!("    - run: {header}{end}{end}          echo ${{{{ foo }}}}{end}");
+            let text = lines.iter().map(|line| format!("{line}{end}")).collect::<String>() + &step;
+            let (_, diagnostics) = parse("w.yml", &text);
+            let places: Vec<_> = diagnostics.iter().map(|each| (each.line, each.column)).collect();
+            assert_eq!(places, [(6, 12)], "{text:?}: {diagnostics:?}");
+        }
+    }
+}
+
+#[test]
+fn descriptions_are_texts() {
+    for on in [
+        "workflow_call: { inputs: { a: { type: string, description: '${{ github.ref }}' } } }",
+        "workflow_dispatch: { inputs: { a: { description: '${{ github.ref }}' } } }",
+        "workflow_call: { outputs: { a: { value: x, description: [b] } } }",
+        "workflow_call: { secrets: { a: { description: { b: c } } } }",
+    ] {
+        let (_, diagnostics) = parse("w.yml", &format!("on: {{ {on} }}\njobs: {{ a: {{ runs-on: x }} }}\n"));
+        let column = on.find("description: ").unwrap() + "on: { description: ".len() + 1;
+        assert_eq!(
+            diagnostics.iter().map(|each| each.column as usize).collect::<Vec<_>>(),
+            [column],
+            "{diagnostics:?}"
+        );
+    }
+}

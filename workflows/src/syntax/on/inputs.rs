@@ -58,7 +58,7 @@ fn outputs(node: &Node, sink: &mut Sink<'_>) -> IndexMap<String, Template> {
                     check::value(node, &Shape::Text, Scope::CALL_OUTPUT, sink);
                     value = node.to_text().map(|text| Located { value: text, at: node.at });
                 }
-                Some("description") => {}
+                Some("description") => check::value(node, &Shape::Text, Scope::NONE, sink),
                 Some(_) | None => unknown(key, &["value", "description"], sink),
             }
         }
@@ -80,7 +80,7 @@ fn secrets(node: &Node, sink: &mut Sink<'_>) -> IndexMap<String, bool> {
             for (key, value) in mapping(secret, sink) {
                 match key.text().as_deref() {
                     Some("required") => required = boolean(value, sink),
-                    Some("description") => {}
+                    Some("description") => check::value(value, &Shape::Text, Scope::NONE, sink),
                     Some(_) | None => unknown(key, &["required", "description"], sink),
                 }
             }
@@ -102,7 +102,10 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
     let entries = if node.is_null() && dispatch { Vec::new() } else { mapping(node, sink) };
     for (key, value) in entries {
         match key.text().as_deref() {
-            Some("description" | "deprecationMessage") => input.description = value.to_text(),
+            Some("description" | "deprecationMessage") => {
+                check::value(value, &Shape::Text, Scope::NONE, sink);
+                input.description = value.to_text();
+            }
             Some("required") => input.required = boolean(value, sink),
             Some("type") => kind = Some(value),
             Some("default") => default = Some(value),

@@ -2,7 +2,10 @@ use crate::syntax::Place;
 
 /// The lines of a text. Places are asked for nearly in their order, so that each search goes on from the last one: a
 /// file of one line would cost its length for every place in it.
+#[derive(Clone, Copy)]
 pub(super) struct Lines<'t> {
+    /// The last line above that is not blank, and its number.
+    above: (&'t str, u32),
     line: &'t str,
     rest: &'t str,
     number: u32,
@@ -14,14 +17,15 @@ pub(super) struct Lines<'t> {
 impl<'t> Lines<'t> {
     pub(super) fn of(text: &'t str) -> Self {
         let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
-        Self { line, rest, number: 1, column: 0, offset: 0 }
+        Self { above: ("", 0), line, rest, number: 1, column: 0, offset: 0 }
     }
 
     /// The line of a place, cut in two there.
     fn around(&mut self, at: Place) -> (&'t str, &'t str) {
         let column = at.column as usize - 1;
         while self.number < at.line {
-            *self = Self { number: self.number + 1, ..Self::of(self.rest) };
+            let above = if self.line.trim().is_empty() { self.above } else { (self.line, self.number) };
+            *self = Self { above, number: self.number + 1, ..Self::of(self.rest) };
         }
         if column < self.column {
             (self.column, self.offset) = (0, 0);
@@ -50,4 +54,30 @@ impl<'t> Lines<'t> {
             Some(_) | None => at,
         }
     }
+
+    /// The parser places a block scalar at its first line; GitHub's, at the `|` or `>` above it.
+    pub(super) fn of_block(&mut self, at: Place) -> Place {
+        let (_, after) = self.around(at);
+        let (header, line) = self.above;
+        if line == 0 || after.starts_with(['|', '>']) && is_block_header(after) {
+            return at;
+        }
+        let mut places = header.char_indices().enumerate();
+        let is_header = |offset: usize| {
+            let stands_alone = header[..offset].chars().next_back().is_none_or(|before| matches!(before, ' ' | '\t'));
+            stands_alone && is_block_header(&header[offset..])
+        };
+        match places.find(|(_, (offset, _))| is_header(*offset)) {
+            Some((column, _)) => Place { line, column: column as u32 + 1 },
+            None => at,
+        }
+    }
+}
+
+/// `|` or `>` with what may follow it to the end of its line: an indentation, `-` or `+`, and a comment.
+fn is_block_header(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix(['|', '>']) else { return false };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+'));
+    let comment = rest.trim_start_matches([' ', '\t']);
+    comment.trim_end().is_empty() || comment.starts_with('#') && comment.len() < rest.len()
 }

@@ -29,7 +29,13 @@ pub(super) fn read(text: &str, mut lines: Lines<'_>, builder: &mut Builder) -> R
             Event::Scalar(text, ScalarStyle::Plain, anchor, tag) if text.is_empty() => {
                 builder.scalar(text, ScalarStyle::Plain, lines.of_nothing(at), anchor, tag.as_deref())?;
             }
-            Event::Scalar(text, style, anchor, tag) => builder.scalar(text, style, at, anchor, tag.as_deref())?,
+            Event::Scalar(text, style, anchor, tag) => {
+                let at = match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => lines.of_block(at),
+                    ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => at,
+                };
+                builder.scalar(text, style, at, anchor, tag.as_deref())?;
+            }
             Event::SequenceStart(anchor, tag) => {
                 builder.start(lines.of_list(at), anchor, tag.as_deref(), Content::list())?;
             }

@@ -205,6 +205,8 @@ fn is_theirs_alone(message: &str) -> bool {
         || message.contains("depends on job")
         || message.contains("depends on unknown job")
         || message.starts_with("Step references unknown step ID")
+        // Keys of ours.
+        || ["gpus", "gpu-memory", "gpu-name"].iter().any(|key| message == format!("Unexpected value '{key}'"))
 }
 
 /// What we say and the package does not.

@@ -3,7 +3,6 @@ use std::borrow::Cow;
 use saphyr_parser::ScalarStyle;
 
 use super::{Level, NotPlain, Reader};
-use crate::syntax::Place;
 
 impl Reader<'_, '_> {
     /// `|` or `>`, with or without `-`, and the lines below it.
@@ -15,6 +14,7 @@ impl Reader<'_, '_> {
             Some(Level::Mapping(column) | Level::List(column)) => *column,
             None => return Err(NotPlain),
         };
+        let place = self.place(at);
         if !self.advance() {
             return Err(NotPlain);
         }
@@ -23,7 +23,6 @@ impl Reader<'_, '_> {
         if indent <= parent || matches!(self.byte(first), b'\n' | b'\t') {
             return Err(NotPlain);
         }
-        let place = Place { line: self.number, column: indent as u32 + 1 };
         let mut content = self.text[first..self.end].to_owned();
         let mut was_blank = false;
         // Line breaks since the last line with content.
