@@ -128,7 +128,7 @@ fn check(job: &Job, takes: &WorkflowCall, sink: &mut Sink<'_>) {
 }
 
 fn check_kind(name: &str, given: &Located<Value>, input: &Input, sink: &mut Sink<'_>) {
-    let is_template = given.value.as_str().is_some_and(|text| crate::expr::has_expression(text));
+    let is_template = given.value.as_str().is_some_and(crate::expr::has_expression);
     let (fits, expected) = match input.kind {
         InputKind::Boolean => (given.value.is_boolean(), "`true` or `false`"),
         InputKind::Number => (given.value.is_number(), "a number"),

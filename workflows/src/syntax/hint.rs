@@ -53,8 +53,10 @@ fn function(name: &str, scope: Scope) -> String {
             format!("`{name}()` is not available here; available are: {}", available().collect::<Vec<_>>().join(", "))
         }
         None => {
-            match available().find(|known| nearest(&name.to_lowercase(), [known.to_lowercase().as_str()]).is_some()) {
-                Some(near) => format!("did you mean `{near}`?"),
+            let lower: Vec<(String, &str)> = available().map(|known| (known.to_ascii_lowercase(), known)).collect();
+            let near = nearest(name, lower.iter().map(|(lower, _)| lower.as_str()));
+            match lower.iter().find(|(lower, _)| Some(lower.as_str()) == near) {
+                Some((_, near)) => format!("did you mean `{near}`?"),
                 None => format!("available here are: {}", available().collect::<Vec<_>>().join(", ")),
             }
         }
@@ -70,6 +72,8 @@ mod tests {
         for (expression, hint) in [
             ("contians('a', 'b')", "did you mean `contains`?"),
             ("tojsn(github)", "did you mean `toJSON`?"),
+            // `toJSON` is near too, and comes first.
+            ("romJSON('1')", "did you mean `fromJSON`?"),
             ("success()", "`success()` is available under `if`"),
             ("gihtub.ref", "did you mean `github`?"),
             ("jobs.a", "`jobs` is not available here"),

@@ -8,10 +8,13 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
         return None;
     }
     let name = &name.to_ascii_lowercase().replace('_', "-");
-    let tolerance = 1 + name.chars().count() / 4;
+    let length = name.chars().count();
+    let tolerance = 1 + length / 4;
     known
         .into_iter()
         .take(MOST_KNOWN)
+        // The distance is no less than the lengths' difference.
+        .filter(|each| each.chars().count().abs_diff(length) <= tolerance)
         .map(|each| (distance(name, each), each))
         .filter(|(distance, _)| *distance <= tolerance)
         .min_by_key(|(distance, _)| *distance)
