@@ -224,3 +224,17 @@ fn descriptions_are_texts() {
         );
     }
 }
+
+#[test]
+fn a_tab_may_part_a_key_and_its_value() {
+    let text = "on:\tpush\njobs:\n  a:\n    runs-on: \tx\n    name:\t\ty\n    steps:\n      - run: '${{ foo }}'\n";
+    let (workflow, diagnostics) = parse("w.yml", text);
+    assert_eq!(
+        diagnostics.iter().map(|each| (each.line, each.column)).collect::<Vec<_>>(),
+        [(7, 14)],
+        "{diagnostics:?}"
+    );
+    let workflow = workflow.unwrap();
+    let name = workflow.jobs[0].name.as_ref().unwrap();
+    assert_eq!((name.value.as_str(), name.at.column), ("y", 12));
+}

@@ -103,13 +103,17 @@ fn parsed(text: &str, sink: &mut Sink<'_>) -> (Builder, Result<(), Failure>) {
     let mut builder = Builder::default();
     let mut outcome = parser::read(text, Lines::of(text), &mut builder);
     let mut mended = String::new();
-    for _ in 0..MAX_MENDED_COMMENTS {
+    for _ in 0..MAX_MENDED {
         let Err(failure) = &outcome else { break };
-        let Some(better) = with_space_before_comment(if mended.is_empty() { text } else { &mended }, failure) else {
+        let text_so_far = if mended.is_empty() { text } else { &mended };
+        mended = if let Some(better) = with_space_before_comment(text_so_far, failure) {
+            sink.warn(failure.at, 1, "comment", "a comment begins after a space");
+            better
+        } else if let Some(better) = with_spaces_after_colon(text_so_far, failure) {
+            better
+        } else {
             break;
         };
-        sink.warn(failure.at, 1, "comment", "a comment begins after a space");
-        mended = better;
         // Columns before the comment, all that it asks its text for, are the same in both.
         builder = Builder::default();
         outcome = parser::read(&mended, Lines::of(text), &mut builder);
@@ -118,7 +122,7 @@ fn parsed(text: &str, sink: &mut Sink<'_>) -> (Builder, Result<(), Failure>) {
 }
 
 /// Each costs another reading of the file.
-const MAX_MENDED_COMMENTS: usize = 16;
+const MAX_MENDED: usize = 16;
 
 /// `[a]# comment` is not YAML 1.2, and GitHub has always taken it. A space before `#` moves nothing but
 /// the comment, so all places stay true.
@@ -133,6 +137,27 @@ fn with_space_before_comment(text: &str, failure: &Failure) -> Option<String> {
         line.char_indices().skip(failure.at.column.saturating_sub(2) as usize).find(|(_, c)| *c == '#')?;
     let at = line_start + offset;
     Some(format!("{} {}", &text[..at], &text[at..]))
+}
+
+/// Tabs may stand between a key and its value; the parser takes them there only after a space. A space in place of each
+/// moves nothing.
+fn with_spaces_after_colon(text: &str, failure: &Failure) -> Option<String> {
+    if !failure.message.starts_with("':' must be followed by") {
+        return None;
+    }
+    let line_start =
+        text.split_inclusive('\n').take(failure.at.line.checked_sub(1)? as usize).map(str::len).sum::<usize>();
+    let (offset, _) = text.get(line_start..)?.char_indices().nth(failure.at.column.checked_sub(1)? as usize)?;
+    let value = line_start + offset;
+    let colon = text[..value].trim_end_matches([' ', '\t']);
+    let value = &text[value..];
+    let block_entry =
+        value.strip_prefix('-').is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n']) || rest.is_empty());
+    // A list cannot begin there, after spaces neither.
+    if block_entry || !colon.ends_with(':') {
+        return None;
+    }
+    Some(format!("{colon}{}{value}", " ".repeat(text.len() - colon.len() - value.len())))
 }
 
 struct Failure {
