@@ -37,7 +37,10 @@ pub(super) async fn pull(job: &mut Job<'_>, engine: &Engine, wanted: &Wanted) ->
         invocation.env.insert("DOCKER_CONFIG".to_owned(), login.display().to_string());
         invocation.env.insert("REGISTRY_AUTH_FILE".to_owned(), file.display().to_string());
     }
+    // Its bars of progress are for nobody; what it complains of is told below.
+    job.log.say(&format!("##[group]Pull {}", wanted.image)).await;
     let pulled = run(job, &invocation).await;
+    job.log.say("##[endgroup]").await;
     fs::remove_dir_all(&login).ok();
     let pulled = pulled?;
     let identity = ask(job, engine, words(&["image", "inspect", "--format", "{{.Id}}", &wanted.image])).await;

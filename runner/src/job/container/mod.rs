@@ -72,10 +72,8 @@ pub(super) async fn start(job: &mut Job<'_>, scope: &mut Scope) -> Result<Option
         return Err("`container:` needs Docker or Podman, and neither is on the search path of this runner: install one there, or remove `container:`".to_owned());
     };
     let image = wanted.image.clone();
-    job.log.say(&format!("##[group]Container {image}")).await;
-    let container = make(job, engine, wanted, confined).await.map_err(|e| format!("the container `{image}`: {e:#}"));
-    job.log.say("##[endgroup]").await;
-    let container = container?;
+    job.log.say(&format!("Container {image}")).await;
+    let container = make(job, engine, wanted, confined).await.map_err(|e| format!("the container `{image}`: {e:#}"))?;
     scope.show_container(&container.name);
     Ok(Some(Box::new(container)))
 }
