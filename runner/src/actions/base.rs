@@ -1,12 +1,16 @@
-//! The files of the commit that a job is compared with, for steps that measure its model beside the head's.
+//! The files of the commit that a job is compared with, for steps that measure its model beside the head's; and the
+//! model that its own run evaluated, where that was made by a step.
 
 use std::path::{Component, Path, PathBuf};
 
+use super::models;
 use crate::{checkout::lfs, job::Job};
 
 /// The base's file of the same name, in a checkout that the job's steps share. None where the job has no base,
 /// or the base has no such file: it is made by a step, or it is new.
-pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option<PathBuf>> {
+///
+/// With the name of an `evaluation`, the model that the base's run evaluated under it stands in, where this runner has it.
+pub(super) async fn file(job: &mut Job<'_>, path: &str, evaluation: Option<&str>) -> anyhow::Result<Option<PathBuf>> {
     let Some(baseline) = &job.spec.baseline else { return Ok(None) };
     let path = Path::new(path);
     let inside = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
@@ -36,6 +40,12 @@ pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option
         Ok(_) => "has something else than a file at",
         Err(_) => "has no file",
     };
+    if let Some(name) = evaluation
+        && let Some(kept) = kept(job, name, path).await?
+    {
+        return Ok(Some(kept));
+    }
+    let Some(baseline) = &job.spec.baseline else { return Ok(None) };
     // Not a warning: a new model is no fault.
     let told = format!(
         "The base, {}, {missing} {}, as where a step makes it: it is not measured beside the head",
@@ -44,4 +54,29 @@ pub(super) async fn file(job: &mut Job<'_>, path: &str) -> anyhow::Result<Option
     );
     job.log.say(&told).await;
     Ok(None)
+}
+
+async fn kept(job: &mut Job<'_>, evaluation: &str, path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let Some(baseline) = &job.spec.baseline else { return Ok(None) };
+    let Some(digest) = baseline.model_of(job.spec.key.as_str(), evaluation) else { return Ok(None) };
+    let (sha, digest) = (baseline.sha.clone(), digest.clone());
+    let directory = job.directories.temp.join(format!("base-model-{}", digest.hex()));
+    let file = directory.join(path.file_name().unwrap_or_default());
+    if file.is_file() {
+        return Ok(Some(file));
+    }
+    // Complete or not there, as above.
+    let making = job.directories.private.join("base-model");
+    tokio::fs::create_dir_all(&making).await?;
+    let part = making.join(path.file_name().unwrap_or_default());
+    let found = models::copy_out(job, &digest, &part).await;
+    if let Ok(true) = found {
+        job.directories.hand_over(&making, job.user()).await?;
+        tokio::fs::rename(&making, &directory).await?;
+        let told = format!("The model that the run of the base, {}, made is kept here: {digest}", sha.short());
+        job.log.say(&told).await;
+        return Ok(Some(file));
+    }
+    tokio::fs::remove_dir_all(&making).await.ok();
+    found.map(|_| None)
 }

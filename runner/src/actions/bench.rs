@@ -7,7 +7,7 @@
 use anyhow::Context;
 use workflows::{evaluation::Evaluation, run::Conclusion};
 
-use super::{Inputs, base, given, tool};
+use super::{Inputs, base, given, models, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
 
 const OPTIONS: [&str; 13] = [
@@ -43,7 +43,7 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     let mut options: Vec<String> =
         options.into_iter().filter(|option| blocks.is_none() || !option.starts_with("--blocks=")).collect();
     let base = match (given(inputs, "model"), given(inputs, "against")) {
-        (Some(model), None) => base::file(job, model).await?.map(|file| file.display().to_string()),
+        (Some(model), None) => base::file(job, model, Some(&name)).await?.map(|file| file.display().to_string()),
         (Some(_) | None, _) => None,
     };
     let own = arguments(&options, base.as_deref(), blocks);
@@ -53,6 +53,9 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     };
     let mut evaluation = read(&answer)?;
     evaluation.name.clone_from(&name);
+    if let Some(model) = given(inputs, "model") {
+        models::keep(job, model, &evaluation.model.digest).await;
+    }
     if let Some(beside) = &mut evaluation.beside {
         beside.evaluation.name.clone_from(&name);
         if base.is_some() {

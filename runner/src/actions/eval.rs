@@ -11,7 +11,7 @@ use workflows::{
     run::Conclusion,
 };
 
-use super::{Inputs, base, cache::Shelves, given, tool};
+use super::{Inputs, base, cache::Shelves, given, models, tool};
 use crate::{
     archive::digest_file,
     job::{Job, StepCall, StepEnd, files, step},
@@ -49,6 +49,9 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Err(end) => return Ok(end),
     };
     evaluation.name = name;
+    if let Some(model) = given(&inputs, "model") {
+        models::keep(job, model, &evaluation.model.digest).await;
+    }
     match beside(job, call, &inputs, &evaluation).await? {
         Ok(base) => evaluation.beside = base.map(Box::new),
         Err(end) => return Ok(end),
@@ -139,7 +142,7 @@ async fn beside(
         return Ok(Ok(None));
     }
     let sha = baseline.sha.clone();
-    let Some(of_base) = of_base(job, inputs).await? else { return Ok(Ok(None)) };
+    let Some(of_base) = of_base(job, inputs, &head.name).await? else { return Ok(Ok(None)) };
     job.log.say(&format!("Evaluating the model of the base, {}, beside the head's", sha.short())).await;
     let evaluation = measure_base(job, call, &of_base, head, "base", "There is no baseline").await?;
     Ok(evaluation.map(|evaluation| evaluation.map(|evaluation| Beside { sha: Some(sha), evaluation })))
@@ -154,7 +157,7 @@ async fn twice(
 ) -> anyhow::Result<Result<Option<Evaluation>, StepEnd>> {
     let Some(baseline) = job.spec.baseline.as_ref().filter(|baseline| baseline.self_check) else { return Ok(Ok(None)) };
     let sha = baseline.sha.clone();
-    let Some(mut of_base) = of_base(job, inputs).await? else { return Ok(Ok(None)) };
+    let Some(mut of_base) = of_base(job, inputs, &head.name).await? else { return Ok(Ok(None)) };
     // What is known of the first time would be the second.
     of_base.insert("no-cache".to_owned(), "true".to_owned());
     job.log.say(&format!("Evaluating the model of the base, {}, twice, to check the gate", sha.short())).await;
@@ -170,14 +173,14 @@ async fn twice(
 }
 
 /// The step's inputs with the base's files. None where the base has no such model.
-async fn of_base(job: &mut Job<'_>, inputs: &Inputs) -> anyhow::Result<Option<Inputs>> {
+async fn of_base(job: &mut Job<'_>, inputs: &Inputs, name: &str) -> anyhow::Result<Option<Inputs>> {
     let Some(model) = given(inputs, "model") else { return Ok(None) };
-    let Some(file) = base::file(job, model).await? else { return Ok(None) };
+    let Some(file) = base::file(job, model, Some(name)).await? else { return Ok(None) };
     let mut of_base = inputs.clone();
     of_base.insert("model".to_owned(), file.display().to_string());
     // A tokenizer belongs to its model.
     if let Some(tokenizer) = given(inputs, "tokenizer")
-        && let Some(file) = base::file(job, tokenizer).await?
+        && let Some(file) = base::file(job, tokenizer, None).await?
     {
         of_base.insert("tokenizer".to_owned(), file.display().to_string());
     }

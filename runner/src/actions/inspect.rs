@@ -48,7 +48,7 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
         Err(e) => return Ok(StepEnd::failure(e)),
     };
     if given(inputs, "against").is_none()
-        && let Some(base) = base::file(job, model.trim()).await?
+        && let Some(base) = base::file(job, model.trim(), None).await?
     {
         arguments.push(format!("--against={}", base.display()));
     }

@@ -10,6 +10,7 @@ mod download_artifact;
 mod eval;
 pub(crate) mod globs;
 mod inspect;
+mod models;
 mod tool;
 mod upload_artifact;
 

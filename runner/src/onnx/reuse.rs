@@ -258,7 +258,7 @@ fn is_compressed(path: &Path) -> bool {
 }
 
 /// Removes the files that were written first, beyond `most` of them. An entry without its outcomes is a miss.
-fn prune(directory: &Path, most: usize) -> io::Result<()> {
+pub(crate) fn prune(directory: &Path, most: usize) -> io::Result<()> {
     let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(directory)?
         .filter_map(|entry| {
             let entry = entry.ok()?;

@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use runner::job::local::Source;
 use workflows::{
-    protocol::{AnnotationLevel, Baseline, CheckoutSpec},
+    protocol::{AnnotationLevel, Baseline, CheckoutSpec, KnownEvaluation},
     run::Conclusion,
 };
 
@@ -391,4 +391,52 @@ async fn a_cache_is_kept_but_not_by_strangers() {
     bench.trusted = true;
     bench.run(&job("good")).await.logged("hit=false").not_logged("\npoison");
     bench.run(&job("other")).await.logged("hit=true").logged("\ngood\n");
+}
+
+/// A model that a step makes is in no commit: the one that the base's run made is kept, and measured on the head's data
+/// where the base's own result is of other data.
+#[tokio::test]
+async fn a_model_that_the_bases_run_made_is_evaluated_beside_the_heads() {
+    let mut bench = Bench::new();
+    let (source, sha) = repository(&bench, &[("README.md", "no model here")]);
+    bench.source = Some(source);
+    let evaluation = EVALUATION.replace('\n', " ");
+    let zeros = format!("\"model\":{{\"path\":\"m.onnx\",\"digest\":\"sha256:{}\"", "0".repeat(64));
+    let (before, after) = evaluation.split_once(&zeros).unwrap();
+    bench.fake_assay(&format!(
+        r#"#!/bin/sh
+for w; do
+  case $w in --key) exit 2;; --model=*) model="${{w#--model=}}";; esac
+  last=$w
+done
+echo "evaluated: $(cat "$model")" >&2
+cp "$model" "$last"
+echo '{before}"model":{{"path":"m.onnx","digest":"sha256:'$(sha256sum < "$model" | cut -c1-64)'"{after}'
+"#
+    ));
+    let job = |model: &str| {
+        format!(
+            "    steps:\n      - run: mkdir dist; printf '{model}' > dist/m.onnx\n      - {{ id: e, uses: assay/eval@v1, with: {{ model: dist/m.onnx, dataset: d.npz, no-cache: true }} }}\n"
+        )
+    };
+    let of_base = bench.run(&job("of the base")).await;
+    of_base.concluded(Conclusion::Success);
+    let mut known = KnownEvaluation::of("j", &of_base.result.evaluations[0]);
+    known.like.insert("dataset".to_owned(), "another".to_owned());
+    let mut spec = bench.spec(&job("of the head"));
+    let checkout = CheckoutSpec { sha: sha.parse().unwrap(), ..spec.checkout.clone() };
+    let model = known.model.clone();
+    spec.baseline =
+        Some(Baseline { sha: checkout.sha.clone(), checkout, known: vec![known], blocks: None, self_check: false });
+    let done = bench.run_spec(&spec).await;
+    done.concluded(Conclusion::Success).logged("evaluated: of the head").logged("evaluated: of the base");
+    let beside = done.result.evaluations[0].beside.as_ref().expect("the base is measured beside");
+    assert_eq!(Some(&beside.evaluation.model.digest), model.as_ref());
+
+    // A copy that rotted is nobody's model.
+    let kept = bench.path().join("cache/models/acme/digits/trusted").join(model.as_ref().unwrap().hex());
+    fs::write(&kept, "rotten").unwrap();
+    let done = bench.run_spec(&spec).await;
+    done.concluded(Conclusion::Success).not_logged("evaluated: rotten").logged("has no file dist/m.onnx");
+    assert!(done.result.evaluations[0].beside.is_none());
 }

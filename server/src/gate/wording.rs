@@ -72,7 +72,8 @@ impl About<'_> {
             let base = base.short();
             context.notes.push(format!(
                 "The base {base} was not evaluated: its own runs measured nothing, and no step could measure its model beside \
-                 the head's. A model that a step makes is in no commit: let the workflow run on {base}, or on what comes after it."
+                 the head's. A model that a step makes is in no commit, and is kept by the runner that evaluated it: let the workflow run on \
+                 {base}, or on what comes after it."
             ));
         }
         let repetitions = self.commit.repetitions.iter().enumerate();

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::CheckoutSpec;
-use crate::{evaluation::Evaluation, ids::Sha};
+use crate::{
+    evaluation::Evaluation,
+    ids::{Digest, Sha},
+};
 
 /// The commit that a job's evaluations are compared with. Where none of its own is comparable, the step
 /// takes the base's model from `checkout` and evaluates it beside the head's; a benchmark always does.
@@ -40,6 +43,9 @@ pub struct KnownEvaluation {
     pub slices: BTreeSet<String>,
     /// The outcomes of its examples were kept.
     pub outcomes: bool,
+    /// Of its model. None where a version wrote it that did not say.
+    #[serde(default)]
+    pub model: Option<Digest>,
 }
 
 impl KnownEvaluation {
@@ -51,6 +57,7 @@ impl KnownEvaluation {
             metrics: evaluation.metrics.keys().cloned().collect(),
             slices: evaluation.slices.keys().cloned().collect(),
             outcomes: evaluation.outcomes.is_some(),
+            model: Some(evaluation.model.digest.clone()),
         }
     }
 
@@ -64,6 +71,11 @@ impl KnownEvaluation {
 }
 
 impl Baseline {
+    /// The model that the base's run of this job evaluated under this name.
+    pub fn model_of(&self, job: &str, name: &str) -> Option<&Digest> {
+        self.known.iter().find(|known| known.job == job && known.name == name)?.model.as_ref()
+    }
+
     /// Whether the base's own results can stand beside this evaluation of the job with this key.
     pub fn knows(&self, job: &str, evaluation: &Evaluation) -> bool {
         let wanted = KnownEvaluation::of(job, evaluation);
