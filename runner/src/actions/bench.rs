@@ -5,32 +5,16 @@
 //! answer, JSON, as `result`.
 
 use anyhow::Context;
-use workflows::{evaluation::Evaluation, run::Conclusion};
+use workflows::{evaluation::Evaluation, run::Conclusion, syntax::BuiltinAction};
 
 use super::{Inputs, base, given, models, tool};
 use crate::job::{Job, StepCall, StepEnd, step};
-
-const OPTIONS: [&str; 13] = [
-    "model",
-    "against",
-    "scenario",
-    "duration",
-    "queries",
-    "blocks",
-    "least-block",
-    "warmup",
-    "percentile",
-    "inputs",
-    "rate",
-    "seed",
-    "memory",
-];
 
 pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
     let name = given(inputs, "name").map_or_else(|| step::evaluation_name(job, call.step), str::to_owned);
     let mut rest = inputs.clone();
     rest.shift_remove("name");
-    let checked = tool::options(&rest, &[&OPTIONS[..], &tool::COMPUTE].concat()).and_then(|options| {
+    let checked = tool::options(&rest, BuiltinAction::Bench.inputs()).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });

@@ -9,6 +9,7 @@ use anyhow::Context;
 use workflows::{
     evaluation::{Beside, BlobRef, Evaluation},
     run::Conclusion,
+    syntax::BuiltinAction,
 };
 
 use super::{Inputs, base, cache::Shelves, given, models, tool};
@@ -17,25 +18,6 @@ use crate::{
     job::{Job, StepCall, StepEnd, files, step},
     onnx::reuse::{Key, Known, Results},
 };
-
-/// The same words as the command line's.
-const OPTIONS: [&str; 15] = [
-    "model",
-    "dataset",
-    "task",
-    "target",
-    "metrics",
-    "inputs",
-    "pair",
-    "preprocess",
-    "tokenizer",
-    "classes",
-    "id",
-    "group",
-    "slices",
-    "memory",
-    "no-cache",
-];
 
 pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs) -> anyhow::Result<StepEnd> {
     let name = given(inputs, "name").map_or_else(|| step::evaluation_name(job, call.step), str::to_owned);
@@ -72,7 +54,7 @@ async fn measure(
     inputs: &Inputs,
     side: &str,
 ) -> anyhow::Result<Result<Evaluation, StepEnd>> {
-    let options = match tool::options(inputs, &[&OPTIONS[..], &tool::COMPUTE].concat()) {
+    let options = match tool::options(inputs, BuiltinAction::Eval.inputs()) {
         Ok(options) => options,
         Err(e) => return Ok(Err(StepEnd::failure(e))),
     };

@@ -12,6 +12,7 @@ use workflows::{
     evaluation::{Evaluation, FileFacts, ProviderFacts, Timing},
     ids::Digest,
     protocol::{Annotation, AnnotationLevel},
+    syntax::BuiltinAction,
 };
 
 use super::{Inputs, base, given, tool};
@@ -39,7 +40,7 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, inputs: &Inputs)
     }
     let mut options = inputs.clone();
     let model = options.shift_remove("model").unwrap_or_default();
-    let checked = tool::options(&options, &["against", "memory"]).and_then(|options| {
+    let checked = tool::options(&options, BuiltinAction::Inspect.inputs()).and_then(|options| {
         tool::refuse_pointers(job, inputs, &["model", "against"])?;
         Ok(options)
     });

@@ -70,9 +70,6 @@ fn explain(code: i32, tail: &str) -> String {
     }
 }
 
-/// What a model runs on: options that evaluations and benchmarks share.
-pub(super) const COMPUTE: [&str; 5] = ["provider", "device", "batch", "threads", "sessions"];
-
 /// Inputs → options of the same names. `true` is the option alone, `false` nothing.
 pub(super) fn options(inputs: &Inputs, known: &[&str]) -> Result<Vec<String>, String> {
     let mut arguments = Vec::new();

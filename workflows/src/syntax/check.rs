@@ -231,7 +231,9 @@ impl Checker<'_, '_> {
         let known = || kinds.iter().flat_map(|keys| keys.known).map(|(name, _)| *name);
         let mut diagnostic =
             self.sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(name)));
-        diagnostic.help = Some(if name == "<<" {
+        diagnostic.help = Some(if name == "true" && known().any(|key| key == "on") {
+            "did you mean `on`? A tool that reads YAML 1.1 takes it for a boolean, and writes it back so".to_owned()
+        } else if name == "<<" {
             "merge keys are not part of the language; repeat the keys, or use an alias for the whole value".to_owned()
         } else if of_other && !chosen.is_empty() {
             format!("`{name}` cannot stand beside {}", chosen.join(" or "))

@@ -6,6 +6,7 @@
 
 mod action;
 mod build;
+mod builtin;
 mod calls;
 mod check;
 mod diagnostic;

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{get, key, located, template, templates, texts};
 use crate::syntax::{
-    ActionRef, BuiltinAction, Step, StepAction,
+    ActionRef, BuiltinAction, Severity, Step, StepAction, builtin,
     diagnostic::Sink,
     injection,
     yaml::{Kind, Node},
@@ -55,7 +55,12 @@ fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
     } else {
         let with: IndexMap<_, _> = templates(node, "with");
         let uses = get(node, "uses")?;
-        StepAction::Uses { uses: action_ref(uses, sink), at: uses.at, with }
+        let at = uses.at;
+        let uses = action_ref(uses, sink);
+        if let ActionRef::Builtin(action) = uses {
+            check_inputs(node, action, sink);
+        }
+        StepAction::Uses { uses, at, with }
     };
     Some(Step {
         at: node.at,
@@ -69,21 +74,6 @@ fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
     })
 }
 
-/// Ours, and GitHub's of the same purpose.
-const BUILTIN: [(&str, BuiltinAction); 11] = [
-    ("assay/checkout", BuiltinAction::Checkout),
-    ("assay/eval", BuiltinAction::Eval),
-    ("assay/bench", BuiltinAction::Bench),
-    ("assay/inspect", BuiltinAction::Inspect),
-    ("assay/upload-artifact", BuiltinAction::UploadArtifact),
-    ("assay/download-artifact", BuiltinAction::DownloadArtifact),
-    ("assay/cache", BuiltinAction::Cache),
-    ("actions/checkout", BuiltinAction::Checkout),
-    ("actions/upload-artifact", BuiltinAction::UploadArtifact),
-    ("actions/download-artifact", BuiltinAction::DownloadArtifact),
-    ("actions/cache", BuiltinAction::Cache),
-];
-
 fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     let text = node.to_text().unwrap_or_default();
     if text.starts_with("./") {
@@ -93,7 +83,7 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
         Some((name, version)) => (name, Some(version)),
         None => (text.as_str(), None),
     };
-    let known = BUILTIN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let known = builtin::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     let message = match (known, version) {
         (Some((_, action)), Some(version)) => {
             // There is one version of ours; of GitHub's every `vN` is an alias of it.
@@ -110,7 +100,7 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     };
     let mut diagnostic = sink.make(node.at, node.length, "unknown-action", message);
     diagnostic.severity = crate::syntax::Severity::Warning;
-    let near = sink.nearest(name, BUILTIN.iter().map(|(name, _)| *name));
+    let near = sink.nearest(name, builtin::NAMES.iter().map(|(name, _)| *name));
     diagnostic.help = Some(match near {
         Some(near) if near != name => format!("did you mean `{near}`?"),
         _ => "Assay runs its own actions, `actions/checkout`, `upload-artifact`, `download-artifact` and `cache`, and \
@@ -119,6 +109,27 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     });
     sink.push(diagnostic);
     ActionRef::Unknown(text)
+}
+
+/// Inputs that the action does not read.
+fn check_inputs(step: &Node, action: BuiltinAction, sink: &mut Sink<'_>) {
+    let Some(Kind::Mapping(entries)) = get(step, "with").map(|node| &node.kind) else { return };
+    let known = action.inputs();
+    for (key, _) in entries {
+        let Some(name) = key.to_text().filter(|name| !known.contains(&name.as_str())) else { continue };
+        let shown = crate::expr::shortened(&name);
+        let (severity, message) = match action.is_strict() {
+            true => (Severity::Error, format!("there is no input `{shown}` of this action")),
+            false => (Severity::Warning, format!("the input `{shown}` has no effect in Assay")),
+        };
+        let mut diagnostic = sink.make(key.at, key.length, "unknown-input", message);
+        diagnostic.severity = severity;
+        diagnostic.help = Some(match sink.nearest(&name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here are: {}", known.join(", ")),
+        });
+        sink.push(diagnostic);
+    }
 }
 
 /// Ids of steps: well formed, and each there once in its job.

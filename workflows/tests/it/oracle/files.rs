@@ -218,6 +218,8 @@ fn is_ours_alone(diagnostic: &Diagnostic) -> bool {
         "unknown-need" | "needs-cycle" | "job-id" | "step-id" | "container-image" | "no-first-job" | "unknown-step" => {
             true
         }
+        // It knows no action of ours.
+        "unknown-input" => true,
         // It takes `env: ${{ … }}` of a workflow, and does nothing with it.
         "expression-not-allowed" => diagnostic.message.starts_with("the keys must be written out"),
         _ => false,
