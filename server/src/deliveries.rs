@@ -145,8 +145,17 @@ pub fn done(change: &mut Change, delivery: &Stored<Delivery>, now: jiff::Timesta
 
 /// Ends a delivery that starts nothing.
 pub async fn finish(app: &App, delivery: &Stored<Delivery>, outcome: String) -> Result<Planned, PlanError> {
+    finish_with(app, delivery, outcome, Change::default()).await
+}
+
+/// The same, with what is learned from it.
+pub async fn finish_with(
+    app: &App,
+    delivery: &Stored<Delivery>,
+    outcome: String,
+    mut change: Change,
+) -> Result<Planned, PlanError> {
     tracing::info!(guid = delivery.record.guid, outcome, "delivery done");
-    let mut change = Change::default();
     done(&mut change, delivery, app.clock.now(), outcome);
     app.store.commit(change).await?;
     // A conflict shows on the next reading.

@@ -124,8 +124,21 @@ pub async fn plan(
         planning.files.push(outcome);
     }
     let summary = summary(&planning.files);
+    if complete && timetable::teaches(&event) {
+        let parsed: Vec<_> = files
+            .iter()
+            .filter_map(|file| {
+                app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text).valid().cloned()
+            })
+            .collect();
+        timetable::learn(&mut change, timetable.as_ref(), &event, parsed.iter().map(|workflow| &**workflow), now);
+    }
     if complete && commit.is_none() && !needs_an_answer(&event, &planning.files) {
-        return deliveries::finish(app, delivery, summary).await;
+        if !files.is_empty() {
+            // What a schedule or a person starts later is started in it.
+            change.same(&repo_key, repo.as_ref()).put(repo_key, &repo_record);
+        }
+        return deliveries::finish_with(app, delivery, summary, change).await;
     }
     planning.complete = complete;
     match commit_record.plannings.iter_mut().find(|own| own.delivery == planning.delivery) {
@@ -136,15 +149,6 @@ pub async fn plan(
     change.same(&commit_key, commit.as_ref()).put(commit_key, &commit_record);
     change.mark(keys::open_commit(&event.repo, &head));
     if complete {
-        if timetable::teaches(&event) {
-            let parsed: Vec<_> = files
-                .iter()
-                .filter_map(|file| {
-                    app.workflows.parse(&file.path, &digest(file.text.as_bytes()), &file.text).valid().cloned()
-                })
-                .collect();
-            timetable::learn(&mut change, timetable.as_ref(), &event, parsed.iter().map(|workflow| &**workflow), now);
-        }
         deliveries::done(&mut change, delivery, now, summary);
     }
     if !app.store.commit(change).await? {

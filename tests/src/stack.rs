@@ -21,6 +21,11 @@ pub struct Stack {
 impl Stack {
     /// A server without a runner. `configure` changes what a data directory alone would give.
     pub fn server(data: &Path, configure: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::server_at(data, Clock::System, configure)
+    }
+
+    /// The same, whose time is the clock's.
+    pub fn server_at(data: &Path, clock: Clock, configure: impl FnOnce(&mut ServerConfig)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         std::fs::create_dir_all(data).expect("the data directory can be made");
@@ -28,7 +33,7 @@ impl Stack {
         config.public_url.clone_from(&url);
         configure(&mut config);
         let (stop, _) = watch::channel(false);
-        let server = tokio::spawn(server::serve(config, listener, Clock::System, stopped(stop.subscribe())));
+        let server = tokio::spawn(server::serve(config, listener, clock, stopped(stop.subscribe())));
         Self { url, data: data.to_owned(), tasks: vec![(stop, server)] }
     }
 

@@ -1,6 +1,8 @@
 //! From an event to its check runs.
 
 use serde_json::json;
+use server::{Clock, ManualClock};
+use tests::wait::until_async;
 
 use super::world::{FILE, GATE, REPO, WORKFLOW, World, accepted, conclusion, outcomes};
 
@@ -222,5 +224,25 @@ jobs:
     // GitHub sends it again: nothing new.
     accepted(async { world.github.redeliver_last().await }).await;
     assert_eq!(world.get(&stack, "runs").await["runs"].as_array().unwrap().len(), 1);
+    stack.stop().await;
+}
+
+/// The push that brings the schedule starts nothing, and is the first that we hear of the repository.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_starts_where_no_push_does() {
+    let world = World::new();
+    let clock = ManualClock::at(jiff::Timestamp::now());
+    let stack = world.server_at(Clock::Manual(clock.clone()));
+    let head =
+        world.first("on: { schedule: [{ cron: '* * * * *' }] }\njobs: { a: { runs-on: x, steps: [{ run: a }] } }\n");
+    accepted(world.github.push(REPO, "main", None, &head)).await;
+    let run = until_async("a run of the schedule", async || {
+        // By a minute each time: the push may be planned before or after.
+        clock.advance(std::time::Duration::from_secs(60));
+        let runs = world.get(&stack, "runs").await;
+        runs["runs"].get(0).cloned().ok_or(runs)
+    })
+    .await;
+    assert_eq!((&run["event"], &run["sha"]), (&json!("schedule"), &json!(head)));
     stack.stop().await;
 }

@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, fmt::Write, future::Future};
 
 use runner::agent::IsolationChoice;
 use serde_json::Value;
+use server::Clock;
 use tempfile::TempDir;
 use tests::{
     github::{FakeGithub, state::CheckRun},
@@ -88,9 +89,14 @@ impl World {
 
     /// A server without a runner, at this GitHub.
     pub(super) fn server(&self) -> Stack {
+        self.server_at(Clock::System)
+    }
+
+    /// The same, whose time is the clock's.
+    pub(super) fn server_at(&self, clock: Clock) -> Stack {
         let mut github = self.github.server_config(self.home.path());
         github.recovery_interval_s = self.recovery_interval_s;
-        let stack = Stack::server(&self.home.path().join("data"), |config| config.github = Some(github));
+        let stack = Stack::server_at(&self.home.path().join("data"), clock, |config| config.github = Some(github));
         self.github.send_webhooks_to(&stack.url);
         stack
     }
