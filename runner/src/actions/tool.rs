@@ -9,7 +9,7 @@ use crate::{
         Job, StepCall, StepEnd,
         program::{self, Ended, Whereabouts},
     },
-    process::Invocation,
+    process::{Invocation, shell::quoted},
 };
 
 /// What `assay` said, by its exit code.
@@ -39,12 +39,6 @@ pub(super) async fn run(job: &mut Job<'_>, call: &StepCall<'_>, arguments: Vec<S
         Ended::Exited(code) => Answer::Ended(StepEnd::failure(explain(code, &ran.tail))),
         Ended::Stopped(why) => Answer::Ended(StepEnd::stopped(why)),
     })
-}
-
-/// A word as a shell would take it, so that the line can be tried by hand.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@%+".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The last thing it said; a signal by its name, since a crash says nothing.

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use crate::process::shell::quoted;
+
 /// The script: its process is known by `pid`, it is in `directory`, has `env` and before its own search path `paths`,
 /// and then is what it was given as arguments.
 pub(super) fn script(pid: &Path, directory: &Path, env: &IndexMap<String, String>, paths: &[String]) -> String {
@@ -32,10 +34,6 @@ fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !name.is_empty()
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
