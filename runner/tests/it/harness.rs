@@ -187,6 +187,28 @@ pub fn spec(job: &str) -> JobSpec {
     }
 }
 
+/// A repository with one commit; where it is, and the commit.
+pub fn repository(bench: &Bench, files: &[(&str, &str)]) -> (Source, String) {
+    let path = bench.path().join("repository");
+    std::fs::create_dir(&path).unwrap();
+    for (name, text) in files {
+        std::fs::create_dir_all(path.join(name).parent().unwrap()).unwrap();
+        std::fs::write(path.join(name), text).unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+        let output =
+            std::process::Command::new("git").current_dir(&path).args(identity).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "c"]);
+    let sha = git(&["rev-parse", "HEAD"]);
+    (Source::Repository(path), sha)
+}
+
 /// Waits until a condition holds; panics with `what` when it does not within 30 seconds.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);

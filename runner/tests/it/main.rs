@@ -7,6 +7,7 @@ mod agent;
 mod containers;
 mod evaluations;
 mod harness;
+mod measurements;
 mod metrics;
 mod pictures;
 mod python;
