@@ -109,14 +109,18 @@ fn every_model_is_as_good_as_scikit_learn_says() {
 fn counts_are_those_that_were_measured() {
     for (name, right, of) in [
         ("digits_good", 866, 899),
+        ("digits_regressed", 494, 899),
         ("digits_mlp", 866, 899),
         ("digits_rf", 858, 899),
         ("digits_rf_deep", 857, 899),
         ("mnist_mlp", 1857, 2000),
         ("mnist_mlp_short", 1240, 2000),
         ("breast_cancer_good", 279, 285),
+        ("breast_cancer_regressed", 247, 285),
         ("wine_good", 87, 89),
+        ("wine_regressed", 65, 89),
         ("iris_good", 71, 75),
+        ("iris_regressed", 71, 75),
     ] {
         let entry = made().iter().find(|entry| entry.name == name).unwrap();
         let evaluation = entry.run(&entry.settings());
