@@ -61,6 +61,7 @@ pub async fn enter(app: &App, run: &Stored<Run>, since: Timestamp) -> anyhow::Re
         None | Some(Answer::Given) => Ok(true),
         Some(Answer::Waits { .. }) => Ok(false),
         Some(Answer::Superseded { by }) => conclude_cancelled(app, run, by.took(name)).await,
+        Some(Answer::Deadlock { with }) => conclude_cancelled(app, run, asks.deadlock(&with)).await,
     }
 }
 
@@ -80,6 +81,10 @@ pub async fn enter_job(app: &App, job: &Stored<Job>) -> anyhow::Result<bool> {
         Some(Answer::Waits { .. }) => Ok(false),
         Some(Answer::Superseded { by }) => {
             cancel_job(app, id, by.took(group)).await?;
+            Ok(true)
+        }
+        Some(Answer::Deadlock { with }) => {
+            cancel_job(app, id, asks.deadlock(&with)).await?;
             Ok(true)
         }
     }
@@ -110,11 +115,11 @@ impl Asks<'_> {
                 *seat = None;
             }
         }
-        let answer = places.ask(self.seat.clone(), cancel_in_progress);
+        let answer = places.ask(self.seat.clone(), cancel_in_progress, |holder| self.seat.member.is_within(holder));
         let mut change = match &answer {
             Answer::Given => admit,
             Answer::Waits { .. } => Change::default(),
-            Answer::Superseded { .. } => return Ok(Some(answer)),
+            Answer::Superseded { .. } | Answer::Deadlock { .. } => return Ok(Some(answer)),
         };
         let group = ConcurrencyGroup { places };
         if stored.as_ref().is_none_or(|stored| stored.record != group) || matches!(answer, Answer::Given) {
@@ -136,6 +141,12 @@ impl Asks<'_> {
         Ok(Some(answer))
     }
 
+    /// Why it ends where the one that it would wait for waits for it in turn; in GitHub's words.
+    fn deadlock(&self, with: &Member) -> String {
+        let [holder, own] = [with, &self.seat.member].map(Member::title);
+        format!("a deadlock for concurrency group '{}' was detected between '{holder}' and '{own}'", self.group)
+    }
+
     async fn end(&self, app: &App, member: &Member) -> anyhow::Result<()> {
         let reason = self.seat.member.took(self.group);
         match &member.job {
@@ -155,6 +166,15 @@ impl Member {
 
     fn job_ref(&self, repo: &RepoName, key: &JobKey) -> JobRef {
         JobRef { repo: repo.clone(), run: self.run, attempt: self.attempt, key: key.clone() }
+    }
+
+    /// Whether it is part of another, which does not end before it.
+    fn is_within(&self, other: &Member) -> bool {
+        (self.run, self.attempt) == (other.run, other.attempt) && self.job.is_some() && other.job.is_none()
+    }
+
+    fn title(&self) -> &str {
+        self.job.as_ref().map_or("top level workflow", JobKey::as_str)
     }
 
     /// Why an elder ends.

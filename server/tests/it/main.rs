@@ -2,6 +2,7 @@
 //! repositories and a runner that does as the test says.
 
 mod acceptance;
+mod concurrency;
 mod dispatches;
 mod jobs;
 mod pages;

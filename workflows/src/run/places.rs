@@ -37,11 +37,14 @@ pub enum Answer<M> {
     },
     /// A newer one waits already: it ends.
     Superseded { by: M },
+    /// The one under way is around it, and would wait for it to end: it ends.
+    Deadlock { with: M },
 }
 
 impl<M: PartialEq + Clone> Places<M> {
-    /// Answers a member that asks (again), and takes note of it.
-    pub fn ask(&mut self, seat: Seat<M>, cancel_in_progress: bool) -> Answer<M> {
+    /// Answers a member that asks (again), and takes note of it. `around` says of a member whether the one that asks
+    /// is part of it.
+    pub fn ask(&mut self, seat: Seat<M>, cancel_in_progress: bool, around: impl FnOnce(&M) -> bool) -> Answer<M> {
         if self.running.is_none() {
             self.running = self.pending.take();
         }
@@ -53,6 +56,9 @@ impl<M: PartialEq + Clone> Places<M> {
                 return Answer::Given;
             }
         };
+        if around(&holder.member) {
+            return Answer::Deadlock { with: holder.member };
+        }
         let mut cancel = Vec::new();
         match &self.pending {
             Some(pending) if pending.member != seat.member => {
@@ -79,6 +85,10 @@ mod tests {
         Seat { member, asked: Timestamp::from_second(second).unwrap() }
     }
 
+    fn ask(places: &mut Places<&'static str>, seat: Seat<&'static str>, cancel: bool) -> Answer<&'static str> {
+        places.ask(seat, cancel, |_| false)
+    }
+
     fn waits(cancel: &[&'static str]) -> Answer<&'static str> {
         Answer::Waits { cancel: cancel.to_vec() }
     }
@@ -86,32 +96,42 @@ mod tests {
     #[test]
     fn one_runs_one_waits_and_the_newest_takes_the_place_of_the_one_that_waits() {
         let mut places = Places::default();
-        assert_eq!(places.ask(seat("a", 1), false), Answer::Given);
-        assert_eq!(places.ask(seat("b", 2), false), waits(&[]));
-        assert_eq!(places.ask(seat("b", 2), false), waits(&[]));
-        assert_eq!(places.ask(seat("c", 3), false), waits(&["b"]));
+        assert_eq!(ask(&mut places, seat("a", 1), false), Answer::Given);
+        assert_eq!(ask(&mut places, seat("b", 2), false), waits(&[]));
+        assert_eq!(ask(&mut places, seat("b", 2), false), waits(&[]));
+        assert_eq!(ask(&mut places, seat("c", 3), false), waits(&["b"]));
         // `b` is told, and asks once more before it hears of it.
-        assert_eq!(places.ask(seat("b", 2), false), Answer::Superseded { by: "c" });
+        assert_eq!(ask(&mut places, seat("b", 2), false), Answer::Superseded { by: "c" });
         places.running = None;
-        assert_eq!(places.ask(seat("c", 3), false), Answer::Given);
+        assert_eq!(ask(&mut places, seat("c", 3), false), Answer::Given);
         assert_eq!(places, Places { running: Some(seat("c", 3)), pending: None });
     }
 
     #[test]
     fn who_asks_while_the_place_is_handed_on_waits_behind_who_waited() {
         let mut places = Places { running: None, pending: Some(seat("b", 2)) };
-        assert_eq!(places.ask(seat("c", 3), false), waits(&[]));
+        assert_eq!(ask(&mut places, seat("c", 3), false), waits(&[]));
         assert_eq!(places.running, Some(seat("b", 2)));
-        assert_eq!(places.ask(seat("b", 2), false), Answer::Given);
+        assert_eq!(ask(&mut places, seat("b", 2), false), Answer::Given);
     }
 
     #[test]
     fn cancel_in_progress_ends_the_elder_and_never_the_younger() {
         let mut places = Places::default();
-        places.ask(seat("a", 5), true);
-        assert_eq!(places.ask(seat("b", 6), true), waits(&["a"]));
-        assert_eq!(places.ask(seat("c", 7), true), waits(&["b", "a"]));
+        ask(&mut places, seat("a", 5), true);
+        assert_eq!(ask(&mut places, seat("b", 6), true), waits(&["a"]));
+        assert_eq!(ask(&mut places, seat("c", 7), true), waits(&["b", "a"]));
         let mut places = Places { running: Some(seat("a", 5)), pending: None };
-        assert_eq!(places.ask(seat("old", 1), true), waits(&[]));
+        assert_eq!(ask(&mut places, seat("old", 1), true), waits(&[]));
+    }
+
+    #[test]
+    fn a_member_never_waits_for_one_around_it_nor_ends_it() {
+        for cancel_in_progress in [false, true] {
+            let mut places = Places { running: Some(seat("run", 1)), pending: Some(seat("next", 2)) };
+            let before = places.clone();
+            let answer = places.ask(seat("run/job", 3), cancel_in_progress, |member| *member == "run");
+            assert_eq!((answer, places), (Answer::Deadlock { with: "run" }, before));
+        }
     }
 }
