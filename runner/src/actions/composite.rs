@@ -52,9 +52,9 @@ pub(super) async fn run(
         };
         inputs.insert(name.clone(), json!(value));
     }
-    let mut env = scope.env.clone();
-    env.extend(call.own_env.clone());
-    let mut inner = scope.of_action(inputs, env, directory, call.limits.clone());
+    let mut outer_env = scope.outer_env.clone();
+    outer_env.extend(call.own_env.clone());
+    let mut inner = scope.of_action(inputs, outer_env, directory, call.limits.clone());
     step::run_all(job, &mut inner, &action.steps, false).await;
     let mut end = StepEnd::success();
     for (name, output) in &action.outputs {

@@ -61,9 +61,10 @@ pub(crate) fn find(base: &Path, lines: &[&str]) -> Result<Found, String> {
 }
 
 /// `hashFiles()`: the digest of the digests of the files, in the order of their paths; empty where
-/// nothing matches.
+/// nothing matches. A text may hold several patterns, a line each, and remarks.
 pub(crate) fn hash_files(workspace: &Path, patterns: &[String]) -> Result<String, String> {
-    let lines: Vec<&str> = patterns.iter().map(String::as_str).collect();
+    let lines = patterns.iter().flat_map(|text| text.lines()).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let found = find(workspace, &lines)?;
     if found.files.is_empty() {
         return Ok(String::new());

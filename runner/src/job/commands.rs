@@ -1,6 +1,6 @@
 //! Workflow commands: what a program says to the runner in its output, as on GitHub
 //! (`::error file=a.py,line=3::message`). Commands that could change the environment from text in a
-//! log (`set-env`, `add-path`, `set-output`) were abolished there (CVE-2020-15228) and do nothing here.
+//! log (`set-env`, `add-path`) were abolished there (CVE-2020-15228) and fail the step; `set-output` does nothing here.
 
 use workflows::protocol::{Annotation, AnnotationLevel};
 
@@ -15,8 +15,10 @@ pub(super) enum Command {
     Debug(String),
     /// Until `::token::`, lines are text.
     StopCommands(String),
-    /// Something that GitHub once did.
+    /// Something that GitHub once did, or still does and will not for long.
     Abolished(String),
+    /// What was abolished since text in a log must not change the environment: the step fails, as on GitHub.
+    Refused(String),
 }
 
 /// Reads a line, without its line break. Anything else is text.
@@ -25,8 +27,9 @@ pub(super) fn parse(line: &str) -> Option<Command> {
     let (head, message) = body.split_once("::")?;
     let (name, properties) = head.split_once(' ').unwrap_or((head, ""));
     let property = |wanted: &str| {
-        let value = properties.split(',').filter_map(|p| p.trim().split_once('=')).find(|(key, _)| *key == wanted)?.1;
-        Some(unescape(value).replace("%3A", ":").replace("%2C", ",")).filter(|value| !value.is_empty())
+        let mut pairs = properties.split(',').filter_map(|p| p.trim().split_once('='));
+        let (_, value) = pairs.find(|(key, _)| key.eq_ignore_ascii_case(wanted))?;
+        Some(unescape(&value.replace("%3A", ":").replace("%2C", ","))).filter(|value| !value.is_empty())
     };
     let annotate = |level| {
         Command::Annotate(Annotation {
@@ -38,7 +41,8 @@ pub(super) fn parse(line: &str) -> Option<Command> {
             message: unescape(message),
         })
     };
-    Some(match name {
+    let name = name.to_ascii_lowercase();
+    Some(match name.as_str() {
         "error" => annotate(AnnotationLevel::Failure),
         "warning" => annotate(AnnotationLevel::Warning),
         "notice" => annotate(AnnotationLevel::Notice),
@@ -47,7 +51,8 @@ pub(super) fn parse(line: &str) -> Option<Command> {
         "endgroup" => Command::EndGroup,
         "debug" => Command::Debug(unescape(message)),
         "stop-commands" if !message.is_empty() => Command::StopCommands(message.to_owned()),
-        "set-env" | "add-path" | "set-output" | "save-state" => Command::Abolished(name.to_owned()),
+        "set-env" | "add-path" => Command::Refused(name),
+        "set-output" | "save-state" => Command::Abolished(name),
         _ => return None,
     })
 }
@@ -76,6 +81,7 @@ mod tests {
         for line in ["", "::", "a ::error::x", "std::vec::Vec", "::unknown::x", ":error::x"] {
             assert_eq!(parse(line), None, "{line:?}");
         }
-        assert_eq!(parse("::set-env name=PATH::x"), Some(Command::Abolished("set-env".to_owned())));
+        assert_eq!(parse("::set-env name=PATH::x"), Some(Command::Refused("set-env".to_owned())));
+        assert_eq!(parse("::set-output name=a::x"), Some(Command::Abolished("set-output".to_owned())));
     }
 }

@@ -12,11 +12,16 @@ use crate::actions::globs;
 /// The contexts of a job, or of a composite action within it (whose `inputs` and `steps` are its own).
 pub(crate) struct Scope {
     contexts: IndexMap<String, Value>,
-    /// `env:` of the workflow and the job (and of the step that uses a composite action).
-    pub env: IndexMap<String, String>,
+    /// `env:` of the workflow and the job.
+    env: IndexMap<String, String>,
+    /// Those of the steps that use the composite actions around this: stronger than what steps add.
+    pub outer_env: IndexMap<String, String>,
     pub status: Status,
     /// The first failure's sentence, for the job's summary.
     pub first_failure: Option<String>,
+    /// A composite action's that began after its job was stopped: to clean up is what it is for, and its steps need not
+    /// each say `always()`.
+    pub cleans_up: bool,
     /// Composite actions around this.
     pub depth: usize,
     /// Of the step that uses the composite action.
@@ -41,9 +46,18 @@ impl Scope {
             }
             github.insert("workspace".to_owned(), json!(job.directories.workspace));
             github.insert("event_path".to_owned(), json!(job.directories.files.join("event.json")));
+            github.insert("job".to_owned(), json!(job.spec.key.id()));
         }
-        let (env, first_failure) = (IndexMap::new(), None);
-        let mut scope = Self { contexts, env, status: Status::Success, first_failure, depth: 0, limits: None };
+        let mut scope = Self {
+            contexts,
+            env: IndexMap::new(),
+            outer_env: IndexMap::new(),
+            status: Status::Success,
+            first_failure: None,
+            cleans_up: false,
+            depth: 0,
+            limits: None,
+        };
         scope.set_status(Status::Success);
         let layers = job.spec.workflow_env.iter().chain(&job.spec.job.env);
         for (name, template) in layers {
@@ -62,7 +76,7 @@ impl Scope {
     pub(crate) fn of_action(
         &self,
         inputs: Map<String, Value>,
-        env: IndexMap<String, String>,
+        outer_env: IndexMap<String, String>,
         path: PathBuf,
         limits: Limits,
     ) -> Self {
@@ -76,8 +90,24 @@ impl Scope {
         if let Some(Value::Object(github)) = contexts.get_mut("github") {
             github.insert("action_path".to_owned(), json!(path));
         }
-        let first_failure = None;
-        Self { contexts, env, status: Status::Success, first_failure, depth: self.depth + 1, limits: Some(limits) }
+        Self {
+            contexts,
+            env: self.env.clone(),
+            outer_env,
+            status: Status::Success,
+            first_failure: None,
+            cleans_up: self.status == Status::Cancelled || self.cleans_up,
+            depth: self.depth + 1,
+            limits: Some(limits),
+        }
+    }
+
+    /// All variables before a step's own, the weakest first; `added` are those of `$GITHUB_ENV`.
+    pub(crate) fn env_with<'s>(
+        &'s self,
+        added: &'s IndexMap<String, String>,
+    ) -> impl Iterator<Item = (&'s String, &'s String)> {
+        self.env.iter().chain(added).chain(&self.outer_env)
     }
 
     pub(crate) fn context(&self, name: &str) -> Option<&Value> {
@@ -141,6 +171,21 @@ impl Scope {
             None => Ok(self.status == Status::Success),
             Some(_) => self.with(workspace, |environment| expr::condition(condition, environment)),
         }
+    }
+
+    /// Whether a step with this `if` would run, or goes on, in a job that was cancelled.
+    pub(crate) fn holds_when_cancelled(&mut self, workspace: &Path, condition: Option<&str>) -> bool {
+        if condition.is_none() {
+            return false;
+        }
+        // Both: `job.status` is that of the job around a composite action.
+        let (status, shown) = (self.status, self.contexts.get("job").cloned());
+        self.set_status(Status::Cancelled);
+        let holds = self.condition(workspace, condition);
+        self.status = status;
+        self.contexts.extend(shown.map(|shown| ("job".to_owned(), shown)));
+        // One that cannot be evaluated then ends, as on GitHub.
+        holds.unwrap_or(false)
     }
 
     /// `true`, `false` or an expression that gives one; none is false.

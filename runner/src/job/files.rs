@@ -1,5 +1,5 @@
 //! The files by which a step speaks to the runner: `$GITHUB_OUTPUT`, `$GITHUB_ENV`, `$GITHUB_PATH`,
-//! `$GITHUB_STEP_SUMMARY` and `$ASSAY_METRICS`.
+//! `$GITHUB_STEP_SUMMARY`, `$GITHUB_STATE` and `$ASSAY_METRICS`.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,6 +20,8 @@ pub(crate) struct StepFiles {
     pub env: PathBuf,
     pub path: PathBuf,
     pub summary: PathBuf,
+    /// For what an action leaves to its own last part, which none here has: written by scripts alike, and never read.
+    pub state: PathBuf,
     pub metrics: PathBuf,
 }
 
@@ -38,17 +40,19 @@ impl StepFiles {
             env: file("env")?,
             path: file("path")?,
             summary: file("summary")?,
+            state: file("state")?,
             metrics: file("metrics")?,
         })
     }
 
     /// Environment variable → file.
-    pub(crate) fn variables(&self) -> [(&'static str, &Path); 5] {
+    pub(crate) fn variables(&self) -> [(&'static str, &Path); 6] {
         [
             ("GITHUB_OUTPUT", &self.output),
             ("GITHUB_ENV", &self.env),
             ("GITHUB_PATH", &self.path),
             ("GITHUB_STEP_SUMMARY", &self.summary),
+            ("GITHUB_STATE", &self.state),
             ("ASSAY_METRICS", &self.metrics),
         ]
     }

@@ -1,5 +1,7 @@
 //! The job's log: secrets masked, workflow commands heard, bytes counted.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use workflows::protocol::{Annotation, AnnotationLevel};
 
@@ -19,6 +21,8 @@ const ANNOTATIONS_PER_STEP: usize = 10;
 pub(crate) struct JobLog<'a> {
     host: &'a dyn JobHost,
     pub masks: Masks,
+    /// Annotations name files from here.
+    workspace: PathBuf,
     /// Bytes written.
     length: u64,
     /// The beginning of a line whose end has not come.
@@ -26,14 +30,26 @@ pub(crate) struct JobLog<'a> {
     /// The partial line's beginning was passed on already.
     in_long_line: bool,
     stopped_by: Option<String>,
+    /// Why the step that said it has failed.
+    refusal: Option<String>,
     annotations: Vec<Annotation>,
     step_began_at: usize,
 }
 
 impl<'a> JobLog<'a> {
-    pub(crate) fn new(host: &'a dyn JobHost, masks: Masks) -> Self {
-        let (partial, annotations) = (Vec::new(), Vec::new());
-        Self { host, masks, length: 0, partial, in_long_line: false, stopped_by: None, annotations, step_began_at: 0 }
+    pub(crate) fn new(host: &'a dyn JobHost, masks: Masks, workspace: PathBuf) -> Self {
+        Self {
+            host,
+            masks,
+            workspace,
+            length: 0,
+            partial: Vec::new(),
+            in_long_line: false,
+            stopped_by: None,
+            refusal: None,
+            annotations: Vec::new(),
+            step_began_at: 0,
+        }
     }
 
     /// Bytes of the log so far.
@@ -94,6 +110,11 @@ impl<'a> JobLog<'a> {
         self.step_began_at = self.annotations.len();
     }
 
+    /// Whether a command was refused since this was asked last.
+    pub(crate) fn take_refusal(&mut self) -> Result<(), String> {
+        self.refusal.take().map_or(Ok(()), Err)
+    }
+
     pub(crate) fn take_annotations(&mut self) -> Vec<Annotation> {
         self.step_began_at = 0;
         std::mem::take(&mut self.annotations)
@@ -118,13 +139,18 @@ impl<'a> JobLog<'a> {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches(['\n', '\r']);
         if let Some(token) = &self.stopped_by {
-            if text.trim() == format!("::{token}::") {
+            if text.trim().eq_ignore_ascii_case(&format!("::{token}::")) {
                 self.stopped_by = None;
             }
             return None;
         }
         let shown = match commands::parse(text)? {
-            Command::Annotate(annotation) => {
+            Command::Annotate(mut annotation) => {
+                if let Some(path) = self.workspace.to_str().and_then(|root| annotation.path.strip_prefix(root))
+                    && let Some(path) = path.strip_prefix('/')
+                {
+                    annotation.path = path.to_owned();
+                }
                 let line = shown(&annotation);
                 self.keep(annotation);
                 line
@@ -141,9 +167,26 @@ impl<'a> JobLog<'a> {
                 return None;
             }
             Command::Abolished(name) => {
-                format!(
-                    "##[warning]`::{name}::` does nothing: write to the files $GITHUB_ENV, $GITHUB_PATH or $GITHUB_OUTPUT"
-                )
+                let message = format!(
+                    "`::{name}::` does nothing: write to the files $GITHUB_ENV, $GITHUB_PATH or $GITHUB_OUTPUT instead"
+                );
+                let shown = format!("##[warning]{message}");
+                self.keep(Annotation {
+                    path: String::new(),
+                    line: 1,
+                    column: None,
+                    level: AnnotationLevel::Warning,
+                    title: None,
+                    message,
+                });
+                shown
+            }
+            Command::Refused(name) => {
+                let message =
+                    format!("`::{name}::` is refused: write to the files $GITHUB_ENV or $GITHUB_PATH instead");
+                let shown = format!("##[error]{message}");
+                self.refusal.get_or_insert(message);
+                shown
             }
         };
         Some(shown + "\n")

@@ -85,11 +85,8 @@ pub(crate) struct Job<'a> {
     /// Caches to save if the job succeeds.
     pub saves: Vec<PendingSave>,
     pub stopped: Option<Stopped>,
-    /// Since when `stopped` holds.
-    stopped_at: Option<Instant>,
     reports: Vec<StepReport>,
-    cancel: CancellationToken,
-    deadline: Instant,
+    limits: stop::JobLimits,
     /// Marks all processes of the job.
     tracking_id: String,
     usage: usage::Usage,
@@ -108,20 +105,19 @@ pub async fn execute(spec: &JobSpec, host: &dyn JobHost, env: &JobEnvironment, c
     let masks = Masks::new(spec.secrets.values().map(String::as_str).chain(token));
     let steps = spec.job.steps();
     let reports = steps.iter().map(|step| StepReport { name: step::written_name(step), state: StepState::Pending });
+    let deadline = Instant::now() + stop::minutes(spec.timeout_minutes);
     let mut job = Job {
         spec,
         host,
         env,
-        log: JobLog::new(host, masks),
+        log: JobLog::new(host, masks, directories.workspace.clone()),
         evaluations: Vec::new(),
         added_env: IndexMap::new(),
         added_path: Vec::new(),
         saves: Vec::new(),
         stopped: None,
-        stopped_at: None,
         reports: reports.collect(),
-        cancel,
-        deadline: Instant::now() + stop::minutes(spec.timeout_minutes),
+        limits: stop::JobLimits { cancel, deadline, stopped_at: stop::StopTime::default() },
         tracking_id: directories.tracking_id(),
         usage: usage::Usage::default(),
         steps_begun: 0,

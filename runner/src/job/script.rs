@@ -26,8 +26,9 @@ pub(super) async fn run(
         Ok(text) => text,
         Err(e) => return Ok(StepEnd::failure(format!("`run` is not valid: {e}"))),
     };
-    // The step's own, then the job's defaults, then the workflow's.
+    // The step's own, then the job's defaults, then the workflow's; an action's steps have their own alone.
     let defaults = [&spec.job.defaults, &spec.workflow_defaults];
+    let defaults = if scope.depth == 0 { &defaults[..] } else { &[] };
     let written = |own: Option<&Template>, default: fn(&workflows::syntax::Defaults) -> Option<&String>| {
         own.map(|template| template.value.clone()).or_else(|| defaults.iter().find_map(|d| default(d).cloned()))
     };

@@ -114,28 +114,29 @@ async fn run_one(job: &mut Job<'_>, scope: &mut Scope, step: &Step, index: Optio
     let started_at = Timestamp::now();
     let log_start = job.log.length();
     notice_stop(job, scope).await;
-    let env = scope.env.iter().chain(&job.added_env).map(|(k, v)| (k.clone(), v.clone())).collect();
-    scope.show_env(&env);
     if index.is_some() {
         job.log.begin_step();
     }
-    let wanted = scope.condition(&workspace, step.condition.as_ref().map(|condition| condition.value.as_str()));
+    // As on GitHub its `env` comes first: the condition and the name see it, also of a step that is skipped.
+    let own_env = own_env(job, scope, &workspace, step);
+    if let (Some(index), Some(name)) = (index, &step.name) {
+        job.reports[index].name = scope.interpolate(&workspace, &name.value).unwrap_or(name.value.clone());
+    }
+    let condition = step.condition.as_ref().map(|condition| condition.value.as_str());
+    let wanted = own_env.and_then(|own_env| match scope.condition(&workspace, condition) {
+        Ok(wanted) => Ok(wanted.then_some(own_env)),
+        Err(e) => Err(format!("The step's `if` is not valid: {e}")),
+    });
     let end = match wanted {
-        Ok(false) => StepEnd { conclusion: Conclusion::Skipped, ..StepEnd::success() },
-        Err(e) => StepEnd::failure(format!("The step's `if` is not valid: {e}")),
-        Ok(true) => {
-            let own_env = own_env(scope, &workspace, env, step);
+        Ok(None) => StepEnd { conclusion: Conclusion::Skipped, ..StepEnd::success() },
+        Err(e) => StepEnd::failure(e),
+        Ok(Some(own_env)) => {
             if let Some(index) = index {
-                if let Some(name) = &step.name {
-                    job.reports[index].name = scope.interpolate(&workspace, &name.value).unwrap_or(name.value.clone());
-                }
                 job.reports[index].state = StepState::Running { started_at, log_start };
                 job.host.steps(&job.reports);
             }
-            match own_env {
-                Ok(own_env) => attempt(job, scope, step, own_env).await,
-                Err(e) => StepEnd::failure(e),
-            }
+            let outlives = scope.holds_when_cancelled(&workspace, condition);
+            attempt(job, scope, step, own_env, outlives).await
         }
     };
     let continued = end.conclusion == Conclusion::Failure
@@ -176,20 +177,20 @@ async fn run_one(job: &mut Job<'_>, scope: &mut Scope, step: &Step, index: Optio
 /// Whether the job was cancelled, or ran out of time, since the last step.
 async fn notice_stop(job: &mut Job<'_>, scope: &mut Scope) {
     if job.stopped.is_none() {
-        if job.cancel.is_cancelled() {
+        if job.limits.cancel.is_cancelled() {
             stop_job(job, Stopped::Cancelled).await;
-        } else if Instant::now() >= job.deadline {
+        } else if Instant::now() >= job.limits.deadline {
             stop_job(job, Stopped::TimedOut).await;
         }
     }
-    if job.stopped.is_some() && scope.status != Status::Cancelled {
+    if job.stopped.is_some() && !scope.cleans_up && scope.status != Status::Cancelled {
         scope.set_status(Status::Cancelled);
     }
 }
 
 async fn stop_job(job: &mut Job<'_>, why: Stopped) {
     job.stopped = Some(why);
-    job.stopped_at = Some(Instant::now());
+    job.limits.stopped_at.get_or_init(Instant::now);
     let line = match why {
         Stopped::Cancelled => job.host.cancel_reason().unwrap_or_else(|| "The job was cancelled.".to_owned()),
         Stopped::TimedOut => format!("The job has exceeded its {} minutes.", job.spec.timeout_minutes),
@@ -197,30 +198,40 @@ async fn stop_job(job: &mut Job<'_>, why: Stopped) {
     job.log.say(&format!("##[error]{line}")).await;
 }
 
+/// Evaluates a step's own `env`, and shows its expressions all of theirs.
 fn own_env(
+    job: &Job<'_>,
     scope: &mut Scope,
     workspace: &std::path::Path,
-    mut env: IndexMap<String, String>,
     step: &Step,
 ) -> Result<IndexMap<String, String>, String> {
+    let mut env: IndexMap<_, _> = scope.env_with(&job.added_env).map(|(k, v)| (k.clone(), v.clone())).collect();
+    scope.show_env(&env);
     let mut own = IndexMap::new();
     for (name, template) in &step.env {
         let value = scope.interpolate(workspace, template).map_err(|e| format!("`env.{name}` is not valid: {e}"))?;
         own.insert(name.clone(), value);
     }
-    // `with`, `run` and `name` see the step's own variables too; its `env` itself does not.
+    // What follows sees the step's own variables too; its `env` itself does not.
     env.extend(own.clone());
     scope.show_env(&env);
     Ok(own)
 }
 
 /// Runs a step that is to run, and hears what it wrote into its files.
-async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: IndexMap<String, String>) -> StepEnd {
+async fn attempt(
+    job: &mut Job<'_>,
+    scope: &mut Scope,
+    step: &Step,
+    own_env: IndexMap<String, String>,
+    outlives: bool,
+) -> StepEnd {
     let workspace = job.directories.workspace.clone();
     let deadline = match &step.timeout_minutes {
         None => None,
         Some(template) => match scope.number(&workspace, &template.value) {
-            Ok(minutes) => Some(Instant::now() + stop::minutes(minutes)),
+            // None, or less, is no limit, as on GitHub.
+            Ok(minutes) => (minutes > 0.0).then(|| Instant::now() + stop::minutes(minutes)),
             Err(e) => return StepEnd::failure(format!("`timeout-minutes` is not valid: {e}")),
         },
     };
@@ -231,10 +242,10 @@ async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: Ind
         Ok(files) => files,
         Err(e) => return StepEnd::failure(format!("the step's files cannot be made: {e}")),
     };
-    let limits = match (job.stopped_at, &scope.limits) {
-        (Some(at), _) => Limits::after_stop(job.cancel.clone(), at, deadline),
-        (None, Some(outer)) => outer.within(deadline),
-        (None, None) => Limits::new(job.cancel.clone(), job.deadline, deadline),
+    let limits = match (job.stopped, &scope.limits) {
+        (Some(_), _) => Limits::new(job.limits.clone(), deadline, true),
+        (None, Some(outer)) => outer.within(deadline, outlives),
+        (None, None) => Limits::new(job.limits.clone(), deadline, outlives),
     };
     let machine = !(indoors && matches!(step.action, StepAction::Run { .. }));
     let env = variables::of_step(job, scope, &own_env, &files, machine);
@@ -249,16 +260,16 @@ async fn attempt(job: &mut Job<'_>, scope: &mut Scope, step: &Step, own_env: Ind
         },
     };
     let mut end = end.unwrap_or_else(|e| StepEnd::failure(format!("{e:#}")));
-    if let Err(message) = hear(job, scope, &call, &mut end).await
+    let heard = hear(job, scope, &call, &mut end).await;
+    if let Err(message) = heard.and(job.log.take_refusal())
         && end.conclusion == Conclusion::Success
     {
         end.conclusion = Conclusion::Failure;
         end.message = Some(message);
     }
     call.files.remove();
-    if end.conclusion == Conclusion::Cancelled || job.cancel.is_cancelled() {
-        notice_stop(job, scope).await;
-    }
+    // It may have gone on for longer than the job.
+    notice_stop(job, scope).await;
     end
 }
 

@@ -1,11 +1,14 @@
 //! Reasons for which a step must end before it is done.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What steps with `always()` have after the job was cancelled, as on GitHub.
+/// What steps with `always()` have after the job was cancelled, as on GitHub: those that run then, and those after them.
 const GRACE: Duration = Duration::from_secs(300);
 
 /// Longest time that a timeout can say: a month and a bit.
@@ -34,38 +37,47 @@ pub(crate) fn minutes(minutes: f64) -> Duration {
     Duration::from_secs_f64(minutes.clamp(0.0, LONGEST) * 60.0)
 }
 
+/// When a job was stopped; empty before it was. The first to notice says it.
+pub(crate) type StopTime = Arc<OnceLock<Instant>>;
+
+/// What stops all of a job.
+#[derive(Debug, Clone)]
+pub(crate) struct JobLimits {
+    pub cancel: CancellationToken,
+    pub deadline: Instant,
+    pub stopped_at: StopTime,
+}
+
 /// The limits of one step.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    cancel: CancellationToken,
+    of_job: JobLimits,
     job: JobLimit,
     step: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum JobLimit {
-    Until(Instant),
-    /// The job is stopped already: its cancellation does not stop this step again.
-    GraceUntil(Instant),
+    /// The step ends when the job is stopped.
+    EndsWithJob,
+    /// It runs although the job is stopped, or may be while it runs: it has the time that is left then.
+    HasGrace,
 }
 
 impl Limits {
-    pub(crate) fn new(cancel: CancellationToken, deadline: Instant, step: Option<Instant>) -> Self {
-        Self { cancel, job: JobLimit::Until(deadline), step }
+    /// Of a step that ends when its job is stopped, unless it `outlives` that.
+    pub(crate) fn new(of_job: JobLimits, step: Option<Instant>, outlives: bool) -> Self {
+        Self { of_job, job: if outlives { JobLimit::HasGrace } else { JobLimit::EndsWithJob }, step }
     }
 
-    /// Those of a step that runs although the job was stopped.
-    pub(crate) fn after_stop(cancel: CancellationToken, stopped_at: Instant, step: Option<Instant>) -> Self {
-        Self { cancel, job: JobLimit::GraceUntil(stopped_at + GRACE), step }
-    }
-
-    /// Adds a limit of an inner step's.
-    pub(crate) fn within(&self, step: Option<Instant>) -> Self {
+    /// Adds a limit of an inner step's, which outlives the job's end only if this one does.
+    pub(crate) fn within(&self, step: Option<Instant>, outlives: bool) -> Self {
         let step = match (self.step, step) {
             (Some(outer), Some(inner)) => Some(outer.min(inner)),
             (outer, inner) => outer.or(inner),
         };
-        Self { cancel: self.cancel.clone(), job: self.job, step }
+        let outlives = outlives && matches!(self.job, JobLimit::HasGrace);
+        Self::new(self.of_job.clone(), step, outlives)
     }
 
     /// Waits until one is reached.
@@ -77,14 +89,20 @@ impl Limits {
             }
         };
         let job = async {
-            match self.job {
-                JobLimit::Until(at) => tokio::select! {
+            let stopped = match self.of_job.stopped_at.get() {
+                Some(_) => Stopped::Cancelled,
+                None => tokio::select! {
                     biased;
-                    () = self.cancel.cancelled() => Why::Job(Stopped::Cancelled),
-                    () = tokio::time::sleep_until(at) => Why::Job(Stopped::TimedOut),
+                    () = self.of_job.cancel.cancelled() => Stopped::Cancelled,
+                    () = tokio::time::sleep_until(self.of_job.deadline) => Stopped::TimedOut,
                 },
-                JobLimit::GraceUntil(at) => {
-                    tokio::time::sleep_until(at).await;
+            };
+            match self.job {
+                JobLimit::EndsWithJob => Why::Job(stopped),
+                JobLimit::HasGrace => {
+                    // Asked again after each of the step's outputs: the time runs from the first.
+                    let at = *self.of_job.stopped_at.get_or_init(Instant::now);
+                    tokio::time::sleep_until(at + GRACE).await;
                     Why::Grace
                 }
             }

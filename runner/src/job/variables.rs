@@ -12,7 +12,7 @@ pub(super) const OS: &str = if cfg!(target_os = "macos") { "macOS" } else { "Lin
 pub(super) const ARCH: &str = if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" };
 
 /// What of the `github` context is also a variable `GITHUB_…`.
-const FROM_CONTEXT: [&str; 27] = [
+const FROM_CONTEXT: [&str; 29] = [
     "action",
     "action_path",
     "actor",
@@ -39,6 +39,8 @@ const FROM_CONTEXT: [&str; 27] = [
     "sha",
     "triggering_actor",
     "workflow",
+    "workflow_ref",
+    "workflow_sha",
     "workspace",
 ];
 
@@ -99,7 +101,21 @@ pub(super) fn of_step(
         set("GIT_CONFIG_KEY_0", "safe.directory".to_owned());
         set("GIT_CONFIG_VALUE_0", directories.workspace.display().to_string());
     }
-    for name in ["CI", "GITHUB_ACTIONS", "ASSAY"] {
+    set("CI", "true".to_owned());
+    if job.env.monitor.is_some() || !job.env.gpus.is_empty() {
+        // An empty value hides every device: a job without a lease does not touch another's GPU.
+        // A container has the lease's devices alone, and counts them from zero.
+        let devices = job.env.gpus.iter().enumerate();
+        let devices: Vec<String> =
+            devices.map(|(position, gpu)| if machine { gpu.to_string() } else { position.to_string() }).collect();
+        set("CUDA_VISIBLE_DEVICES", devices.join(","));
+        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
+    }
+    for (name, value) in scope.env_with(&job.added_env).chain(step_env) {
+        set(name, value.clone());
+    }
+    // From here on it is not the workflow's to set: what the runner says, and the files that it reads.
+    for name in ["GITHUB_ACTIONS", "ASSAY"] {
         set(name, "true".to_owned());
     }
     if let Some(Value::Object(github)) = scope.context("github") {
@@ -118,19 +134,6 @@ pub(super) fn of_step(
     set("RUNNER_TEMP", directories.temp.display().to_string());
     set("RUNNER_TOOL_CACHE", directories.tools.display().to_string());
     set(TRACKING_VARIABLE, job.tracking_id.clone());
-    if job.env.monitor.is_some() || !job.env.gpus.is_empty() {
-        // An empty value hides every device: a job without a lease does not touch another's GPU.
-        // A container has the lease's devices alone, and counts them from zero.
-        let devices = job.env.gpus.iter().enumerate();
-        let devices: Vec<String> =
-            devices.map(|(position, gpu)| if machine { gpu.to_string() } else { position.to_string() }).collect();
-        set("CUDA_VISIBLE_DEVICES", devices.join(","));
-        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
-    }
-    for (name, value) in scope.env.iter().chain(&job.added_env).chain(step_env) {
-        set(name, value.clone());
-    }
-    // Not the workflow's to set: the runner reads these files.
     for (name, path) in files.variables() {
         set(name, path.display().to_string());
     }

@@ -13,4 +13,5 @@ mod pictures;
 mod python;
 mod refusals;
 mod sandbox;
+mod semantics;
 mod steps;

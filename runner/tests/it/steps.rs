@@ -105,7 +105,7 @@ async fn commands_in_the_output_are_heard() {
           echo "::add-mask::sesame-street"
           echo "the word is sesame-street"
           echo "::group::Details"
-          echo "::set-env name=X::y"
+          echo "::set-output name=X::y"
 "#,
         )
         .await;
@@ -113,7 +113,7 @@ async fn commands_in_the_output_are_heard() {
         .logged("##[warning]look here")
         .logged("the word is ***")
         .logged("##[group]Details")
-        .logged("`::set-env::` does nothing");
+        .logged("`::set-output::` does nothing");
     let annotation = &done.result.annotations[0];
     assert_eq!((annotation.path.as_str(), annotation.line, annotation.column), ("a.py", 4, Some(2)));
 }

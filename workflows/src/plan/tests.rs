@@ -75,6 +75,8 @@ fn events_start_what_names_them() {
 fn the_github_context_names_the_ref_as_github_does() {
     let workflow = workflow("on: push\njobs: {a: {runs-on: x}}");
     let context = github_context(&pull_request("opened"), &workflow, 3, 1);
+    // The head, and no merge of it: that is what the gate compares.
+    assert_eq!(context["sha"], json!("a".repeat(40)));
     for (key, value) in
         [("ref", "refs/pull/7/merge"), ("ref_name", "7/merge"), ("head_ref", "topic"), ("run_number", "3")]
     {

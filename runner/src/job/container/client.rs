@@ -88,7 +88,7 @@ pub(super) async fn ask(job: &mut Job<'_>, engine: &Engine, arguments: Vec<Strin
 }
 
 async fn run(job: &mut Job<'_>, invocation: &Invocation) -> anyhow::Result<Ran> {
-    let limits = Limits::new(job.cancel.clone(), job.deadline, None);
+    let limits = Limits::new(job.limits.clone(), None, false);
     program::run(job, invocation, &limits, &Whereabouts::Engine).await
 }
 
