@@ -54,7 +54,7 @@ pub(super) async fn run(
         return Ok(StepEnd::failure(format!("the working directory {} does not exist", directory.display())));
     }
     let file = job.directories.files.join(format!("{}.script{}", call.number, shell.extension));
-    files::write_new(&file, text.as_bytes(), 0o755)?;
+    files::write_new(&file, shell.contents(&text).as_bytes(), 0o755)?;
     introduce(job, call, &text, &shell).await;
     let argv = shell.argv(&file.display().to_string());
     let (invocation, whereabouts) = match &mut job.indoors {

@@ -114,3 +114,44 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(outlives: bool) -> Limits {
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let of_job = JobLimits { cancel: CancellationToken::new(), deadline, stopped_at: StopTime::default() };
+        Limits::new(of_job, None, outlives)
+    }
+
+    async fn reached_soon(limits: &Limits) -> Option<Why> {
+        tokio::time::timeout(Duration::from_millis(20), limits.reached()).await.ok()
+    }
+
+    #[tokio::test]
+    async fn what_outlives_its_job_has_five_minutes_from_when_that_was_stopped() {
+        let limits = limits(true);
+        assert_eq!(reached_soon(&limits).await, None);
+        limits.of_job.cancel.cancel();
+        assert_eq!(reached_soon(&limits).await, None);
+        let noticed = *limits.of_job.stopped_at.get().expect("the first to notice says when");
+        assert_eq!(reached_soon(&limits).await, None);
+        assert_eq!(limits.of_job.stopped_at.get(), Some(&noticed));
+
+        let long_ago = Instant::now().checked_sub(GRACE).expect("the machine has run for five minutes");
+        let stopped_at = StopTime::from(OnceLock::from(long_ago));
+        let over = Limits { of_job: JobLimits { stopped_at, ..limits.of_job.clone() }, ..limits };
+        assert_eq!(reached_soon(&over).await, Some(Why::Grace));
+    }
+
+    #[tokio::test]
+    async fn a_step_of_an_action_outlives_its_job_only_if_both_do() {
+        for (outer, inner) in [(true, true), (true, false), (false, true), (false, false)] {
+            let limits = limits(outer).within(None, inner);
+            limits.of_job.cancel.cancel();
+            let expected = (!(outer && inner)).then_some(Why::Job(Stopped::Cancelled));
+            assert_eq!(reached_soon(&limits).await, expected, "{outer} {inner}");
+        }
+    }
+}

@@ -1,7 +1,12 @@
 //! The command lines of shells, exactly GitHub's (actions/runner, ScriptHandlerHelpers and
 //! ScriptHandler): an unspecified shell is `bash -e {0}`, without `pipefail`; `shell: bash` is stricter.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
+
+const PWSH: &str = "pwsh";
 
 /// How a script is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,21 +21,39 @@ impl Shell {
     /// `shell:` as the workflow says it; none is GitHub's default. `has_bash` decides between the
     /// default's two forms.
     pub fn resolve(shell: Option<&str>, has_bash: bool) -> Result<Self, String> {
-        let (template, extension) = match shell.map(str::trim) {
-            None | Some("") if has_bash => ("bash -e {0}", ".sh"),
-            None | Some("") => ("sh -e {0}", ".sh"),
-            Some("bash") => ("bash --noprofile --norc -e -o pipefail {0}", ".sh"),
-            Some("sh") => ("sh -e {0}", ".sh"),
-            Some("python") => ("python {0}", ".py"),
-            Some("pwsh") => ("pwsh -command \". '{0}'\"", ".ps1"),
-            Some(custom) if custom.contains("{0}") => (custom, ""),
+        let template = match shell.map(str::trim) {
+            None | Some("") if has_bash => "bash -e {0}",
+            None | Some("") => "sh -e {0}",
+            Some("bash") => "bash --noprofile --norc -e -o pipefail {0}",
+            Some("sh") => "sh -e {0}",
+            Some("python") => "python {0}",
+            Some(PWSH) => "pwsh -command \". '{0}'\"",
+            Some(custom) if custom.contains("{0}") => custom,
             Some(other) => {
                 return Err(format!(
                     "the shell `{other}` is unknown: use bash, sh, python, pwsh, or a command with `{{0}}` in the place of the script"
                 ));
             }
         };
-        Ok(Self { template: split(template), extension })
+        let template = split(template);
+        let extension = match template.first().map(String::as_str) {
+            Some("bash" | "sh") => ".sh",
+            Some("python") => ".py",
+            Some(PWSH) => ".ps1",
+            Some(_) | None => "",
+        };
+        Ok(Self { template, extension })
+    }
+
+    /// What is to stand in the script's file: PowerShell does not stop at an error, nor end with the code of the program
+    /// that it ran last, unless it is told.
+    pub fn contents<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.template.first().map(String::as_str) {
+            Some(PWSH) => Cow::Owned(format!(
+                "$ErrorActionPreference = 'stop'\n{text}\nif ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) {{ exit $LASTEXITCODE }}\n"
+            )),
+            Some(_) | None => Cow::Borrowed(text),
+        }
     }
 
     /// The command line for a script.
@@ -96,6 +119,22 @@ pub(crate) fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_is_named_and_written_for_the_program_that_reads_it() {
+        let of = |shell| Shell::resolve(Some(shell), true).unwrap();
+        for (shell, extension) in
+            [("bash -ex {0}", ".sh"), ("python -u {0}", ".py"), ("pwsh -File {0}", ".ps1"), ("perl {0}", "")]
+        {
+            assert_eq!(of(shell).extension, extension, "{shell}");
+        }
+        assert_eq!(of("bash").contents("a | b"), "a | b");
+        for shell in ["pwsh", "pwsh -File {0}"] {
+            let contents = of(shell).contents("Get-Item x\nmake").into_owned();
+            let (first, last) = ("$ErrorActionPreference = 'stop'\nGet-Item x\nmake\n", "{ exit $LASTEXITCODE }\n");
+            assert!(contents.starts_with(first) && contents.ends_with(last), "{contents}");
+        }
+    }
 
     #[test]
     fn templates_are_githubs() {
