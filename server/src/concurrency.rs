@@ -1,5 +1,7 @@
-//! Concurrency groups: runs and jobs ask for a place, and go on when they have it. Who gets it,
+//! Concurrency groups: runs, jobs and calls of workflows ask for a place, and go on when they have it. Who gets it,
 //! [`Places`](workflows::run::Places) decides; here the records are read and written.
+
+mod calls;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -8,10 +10,11 @@ use workflows::{
     expr::{Environment, interpolate, template_value},
     ids::{JobKey, RepoName},
     plan::JobConcurrency,
-    run::{Answer, Conclusion, JobEvent, Place, Seat},
+    run::{Answer, CallState, Conclusion, JobEvent, Place, Seat, TOP_LEVEL, call_life, deadlock},
     syntax::Workflow,
 };
 
+pub use self::calls::{enter as enter_calls, leave as leave_calls};
 use crate::{
     app::App,
     draft::{conclusion_keys, write_queue},
@@ -141,16 +144,20 @@ impl Asks<'_> {
         Ok(Some(answer))
     }
 
-    /// Why it ends where the one that it would wait for waits for it in turn; in GitHub's words.
     fn deadlock(&self, with: &Member) -> String {
-        let [holder, own] = [with, &self.seat.member].map(Member::title);
-        format!("a deadlock for concurrency group '{}' was detected between '{holder}' and '{own}'", self.group)
+        deadlock(self.group, with.title(), self.seat.member.title())
     }
 
     async fn end(&self, app: &App, member: &Member) -> anyhow::Result<()> {
         let reason = self.seat.member.took(self.group);
         match &member.job {
-            Some(key) => cancel_job(app, &member.job_ref(self.repo, key), reason).await,
+            Some(key) => {
+                let job = member.job_ref(self.repo, key);
+                match cancel_job(app, &job, reason.clone()).await? {
+                    true => Ok(()),
+                    false => calls::cancel(app, &job, reason).await,
+                }
+            }
             None => match app.store.get::<Run>(&keys::run(self.repo, member.run)).await? {
                 Some(run) => cancel(app, &run, reason, app.clock.now()).await,
                 None => Ok(()),
@@ -168,13 +175,15 @@ impl Member {
         JobRef { repo: repo.clone(), run: self.run, attempt: self.attempt, key: key.clone() }
     }
 
-    /// Whether it is part of another, which does not end before it.
+    /// Whether it is part of another, which does not end before it: of a run, or of a call.
     fn is_within(&self, other: &Member) -> bool {
-        (self.run, self.attempt) == (other.run, other.attempt) && self.job.is_some() && other.job.is_none()
+        let Some(own) = &self.job else { return false };
+        let is_call = |call: &JobKey| std::iter::successors(own.caller(), JobKey::caller).any(|around| around == *call);
+        (self.run, self.attempt) == (other.run, other.attempt) && other.job.as_ref().is_none_or(is_call)
     }
 
     fn title(&self) -> &str {
-        self.job.as_ref().map_or("top level workflow", JobKey::as_str)
+        self.job.as_ref().map_or(TOP_LEVEL, JobKey::as_str)
     }
 
     /// Why an elder ends.
@@ -193,10 +202,15 @@ async fn is_open(app: &App, repo: &RepoName, member: &Member) -> anyhow::Result<
             let run = app.store.get::<Run>(&keys::run(repo, member.run)).await?;
             run.is_some_and(|run| run.record.attempt == member.attempt && run.record.conclusion().is_none())
         }
-        Some(key) => {
-            let job = app.store.get::<Job>(&keys::job(&member.job_ref(repo, key))).await?;
-            job.is_some_and(|job| job.record.life.conclusion().is_none())
-        }
+        Some(key) => match app.store.get::<Job>(&keys::job(&member.job_ref(repo, key))).await? {
+            Some(job) => job.record.life.conclusion().is_none(),
+            // Then it is a call.
+            None => {
+                let run = app.store.get::<Run>(&keys::run(repo, member.run)).await?.map(|run| run.record);
+                let run = run.filter(|run| run.attempt == member.attempt && run.conclusion().is_none());
+                run.is_some_and(|run| call_life(&run.groups, key).is_some_and(|life| life.state != CallState::Ended))
+            }
+        },
     })
 }
 
@@ -251,12 +265,12 @@ pub async fn cancel(app: &App, run: &Stored<Run>, reason: String, now: Timestamp
     Ok(())
 }
 
-/// Ends a job that no runner has, and asks one that runs to stop.
-async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<()> {
+/// Ends a job that no runner has, and asks one that runs to stop; false where there is no such job.
+async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<bool> {
     let key = keys::job(id);
     while let Some(stored) = app.store.get::<Job>(&key).await? {
         if stored.record.life.conclusion().is_some() || stored.record.life.cancel.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let queued = stored.record.life.queued_since();
         let life = stored.record.life.clone().apply(JobEvent::CancelAsked(reason.clone()), app.clock.now())?;
@@ -266,11 +280,11 @@ async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<()
         write_queue(&mut change, &job, queued);
         if app.store.commit(change).await? {
             leave_job(app, &job).await?;
-            break;
+            app.nudges.nudge(Nudge::Run { repo: id.repo.clone(), number: id.run });
+            return Ok(true);
         }
     }
-    app.nudges.nudge(Nudge::Run { repo: id.repo.clone(), number: id.run });
-    Ok(())
+    Ok(false)
 }
 
 /// Hands the group on when a run has ended.

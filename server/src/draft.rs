@@ -6,7 +6,9 @@ use serde_json::Value;
 use workflows::{
     ids::JobKey,
     plan::PlannedJob,
-    run::{Conclusion, Decision, Group, JobEvent, JobLife, JobView, Snapshot, advance},
+    run::{
+        CallEvent, Conclusion, Decision, Group, JobEvent, JobLife, JobView, Snapshot, advance, call_lives, tell_call,
+    },
 };
 
 use crate::{
@@ -22,6 +24,8 @@ pub struct Draft {
     /// In the order of their keys.
     pub jobs: Vec<DraftJob>,
     pub run_changed: bool,
+    /// Calls whose places are free now.
+    pub ended_calls: Vec<JobKey>,
 }
 
 pub struct DraftJob {
@@ -42,7 +46,7 @@ impl DraftJob {
 
 impl Draft {
     pub fn new(run: Run, jobs: Vec<DraftJob>) -> Self {
-        Self { run, jobs, run_changed: false }
+        Self { run, jobs, run_changed: false, ended_calls: vec![] }
     }
 
     /// Decides and carries out until there is nothing left to decide.
@@ -90,7 +94,7 @@ impl Draft {
         match decision {
             Decision::Skip { job, name } => self.set_group(job, Group::Skipped { name, at: now }),
             Decision::Invalid { job, diagnostic } => self.set_group(job, Group::Invalid { diagnostic, at: now }),
-            Decision::Expand { job, rows } => {
+            Decision::Expand { job, rows, after_cancel } => {
                 self.set_group(job, Group::Expanded { rows: rows.len() as u32 });
                 for planned in rows {
                     // Left by an attempt that was cut short: it may be running already.
@@ -98,15 +102,16 @@ impl Draft {
                         continue;
                     }
                     let id = self.job_ref(planned.key.clone());
-                    let life = JobLife::new(self.run.cancel.is_some());
+                    let life = JobLife::new(after_cancel);
                     let job = Job { id, planned, life, steps: vec![], runner: None, gpus: vec![], result: None };
                     self.jobs.push(DraftJob { job, read: None, queued_since: None, changed: true });
                 }
             }
-            Decision::Call { job, rows, inside } => {
-                self.set_group(job, Group::Called { rows });
+            Decision::Call { job, called, inside } => {
+                self.set_group(job, called);
                 inside.into_iter().for_each(|group| self.set_group(group, Group::Waiting));
             }
+            Decision::TellCall { call, event } => self.tell_call(call, event, now),
             Decision::AskPlace(key) => self.apply(&key, JobEvent::PlaceAsked, now),
             Decision::Offer(key) => self.apply(&key, JobEvent::Offered, now),
             Decision::Cancel { key, reason } => self.apply(&key, JobEvent::CancelAsked(reason), now),
@@ -141,9 +146,21 @@ impl Draft {
         }
     }
 
-    /// Whether a job waits for a place in its concurrency group.
+    fn tell_call(&mut self, call: JobKey, event: CallEvent, now: Timestamp) {
+        let is_over = matches!(event, CallEvent::Ended | CallEvent::Dropped(_));
+        match tell_call(&mut self.run.groups, &call, event, now) {
+            Ok(()) => self.run_changed = true,
+            Err(illegal) => tracing::error!(%illegal, %call, run = self.run.number, "a decision that cannot be"),
+        }
+        if is_over {
+            self.ended_calls.push(call);
+        }
+    }
+
+    /// Whether a job or a call waits for a place in its concurrency group.
     pub fn asks_for_places(&self) -> bool {
-        self.jobs.iter().any(|own| own.job.life.asks().is_some())
+        let calls = call_lives(&self.run.groups).any(|life| life.asks().is_some());
+        calls || self.jobs.iter().any(|own| own.job.life.asks().is_some())
     }
 
     /// Jobs that are to be written.

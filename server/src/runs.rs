@@ -49,12 +49,13 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
         let contexts = contexts(app, &draft.run, &workflows.own).await?;
         draft.advance(&workflows, &contexts, app.clock.now());
         if draft.changed_jobs() == 0 && !draft.run_changed {
-            match draft.asks_for_places() && places_asked(app, &draft.run).await? {
+            match draft.asks_for_places() && places_asked(app, &stored).await? {
                 true => continue,
                 false => return Ok(()),
             }
         }
         if write(app, &stored, &draft).await? {
+            concurrency::leave_calls(app, &draft.run, &draft.ended_calls).await?;
             if draft.run.conclusion().is_some() {
                 return concluded(app, &draft.run).await;
             }
@@ -63,10 +64,10 @@ pub async fn reconcile(app: &App, repo: &RepoName, number: u64) -> anyhow::Resul
     }
 }
 
-/// Asks for a place for every job that waits for one; true where something changed by it.
-async fn places_asked(app: &App, run: &Run) -> anyhow::Result<bool> {
-    let mut changed = false;
-    for job in jobs(app, run).await? {
+/// Asks for a place for every call and every job that waits for one; true where something changed by it.
+async fn places_asked(app: &App, run: &Stored<Run>) -> anyhow::Result<bool> {
+    let mut changed = concurrency::enter_calls(app, run).await?;
+    for job in jobs(app, &run.record).await? {
         changed |= concurrency::enter_job(app, &job).await?;
     }
     Ok(changed)

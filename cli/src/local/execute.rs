@@ -22,13 +22,19 @@ use workflows::{
     evaluation::{Evaluation, Outcomes},
     event::Event,
     ids::{JobId, JobKey, Sha},
-    plan::{PlannedJob, dispatch_inputs, github_context},
+    plan::{PlannedJob, dispatch_inputs, github_context, workflow_concurrency},
     protocol::{CheckoutSpec, JobResult, JobSpec},
-    run::{Conclusion, Decision, Group, JobContext, JobEvent, JobLife, JobView, Snapshot, advance, job_context},
+    run::{
+        CallEvent, Conclusion, Decision, Group, JobContext, JobEvent, JobLife, JobView, Snapshot, advance, job_context,
+        tell_call,
+    },
     syntax::{Called, Workflow},
 };
 
-use super::print::Printer;
+use super::{
+    places::{deadlock_of_call, deadlock_of_job},
+    print::Printer,
+};
 
 /// What a workflow needs around it.
 pub(super) struct Surroundings {
@@ -102,6 +108,8 @@ pub(super) async fn execute(
         ("vars".to_owned(), json!(around.vars)),
         ("inputs".to_owned(), dispatch_inputs(workflow, event)),
     ]);
+    // As on a server, a name that cannot be made is no reason not to run.
+    let own_group = workflow_concurrency(workflow, &contexts).ok().flatten();
     let wanted = wanted(workflow, only)?;
     let chosen = workflow.jobs.keys().filter(|id| wanted.contains(*id));
     let mut groups: IndexMap<JobKey, Group> = chosen.map(|id| (JobKey::new(id, None), Group::Waiting)).collect();
@@ -127,6 +135,7 @@ pub(super) async fn execute(
             | Decision::Invalid { .. }
             | Decision::Expand { .. }
             | Decision::Call { .. }
+            | Decision::TellCall { .. }
             | Decision::AskPlace(_)
             | Decision::Cancel { .. }
             | Decision::Conclude(_) => None,
@@ -147,19 +156,33 @@ pub(super) async fn execute(
                 printer.lock().expect("printing does not panic").problem(&diagnostic);
                 groups.insert(job, Group::Invalid { diagnostic, at: now });
             }
-            Decision::Expand { job, rows: planned } => {
+            Decision::Expand { job, rows: planned, after_cancel } => {
                 let count = u32::try_from(planned.len()).context("a matrix is at most 256 rows")?;
                 rows.extend(planned.into_iter().map(|planned| Row {
                     planned,
-                    life: JobLife::new(cancelled.is_some()),
+                    life: JobLife::new(after_cancel),
                     outputs: IndexMap::new(),
                     summary: None,
                 }));
                 groups.insert(job, Group::Expanded { rows: count });
             }
-            Decision::Call { job, rows, inside } => {
-                groups.insert(job, Group::Called { rows });
+            Decision::Call { job, called, inside } => {
+                groups.insert(job, called);
                 groups.extend(inside.into_iter().map(|group| (group, Group::Waiting)));
+            }
+            Decision::TellCall { call, event } => {
+                let asks = event == CallEvent::PlaceAsked;
+                tell_call(&mut groups, &call, event, now)?;
+                if asks {
+                    let event = match deadlock_of_call(own_group.as_ref(), &groups, &call) {
+                        Some(why) => {
+                            printer.lock().expect("printing does not panic").cancelled(call.as_str(), &why);
+                            CallEvent::CancelAsked(why)
+                        }
+                        None => CallEvent::PlaceGiven,
+                    };
+                    tell_call(&mut groups, &call, event, now)?;
+                }
             }
             Decision::Cancel { key, reason } => {
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
@@ -168,7 +191,16 @@ pub(super) async fn execute(
             Decision::AskPlace(key) => {
                 // Here one job runs at a time.
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
-                row.life = row.life.clone().apply(JobEvent::PlaceAsked, now)?.apply(JobEvent::PlaceGiven, now)?;
+                let wanted = row.planned.concurrency.as_ref().context("it asks for a place")?;
+                let event = match deadlock_of_job(own_group.as_ref(), &groups, &key, wanted) {
+                    Some(why) => {
+                        printer.lock().expect("printing does not panic").cancelled(&row.planned.name, &why);
+                        row.summary = Some(why.clone());
+                        JobEvent::CancelAsked(why)
+                    }
+                    None => JobEvent::PlaceGiven,
+                };
+                row.life = row.life.clone().apply(JobEvent::PlaceAsked, now)?.apply(event, now)?;
             }
             Decision::Offer(key) => {
                 let index = rows.iter().position(|row| row.planned.key == key).context("no such job")?;

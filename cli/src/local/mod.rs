@@ -1,6 +1,7 @@
 //! `assay run`: journey 2. The workflow here, on the working tree, and the table that the check run will show.
 
 mod execute;
+mod places;
 mod print;
 mod tree;
 

@@ -121,6 +121,10 @@ impl Printer {
         self.say(&format!("{} {name} skipped", mark(Conclusion::Skipped)));
     }
 
+    pub(super) fn cancelled(&mut self, name: &str, why: &str) {
+        self.say(&format!("{} {name} cancelled: {why}", mark(Conclusion::Cancelled)));
+    }
+
     pub(super) fn problem(&mut self, diagnostic: &Diagnostic) {
         let Diagnostic { file, line, column, message, .. } = diagnostic;
         self.say(&format!("{} {file}:{line}:{column}: {message}", mark(Conclusion::Failure)));

@@ -41,6 +41,10 @@ async fn of_run(app: &App, run: &Run) -> anyhow::Result<Vec<CheckRun>> {
     for (id, group) in &run.groups {
         let (name, at, conclusion, title, annotations) = match group {
             Group::Waiting | Group::Expanded { .. } | Group::Called { .. } => continue,
+            Group::Cancelled { at } => {
+                let reason = run.dropped_for(id).unwrap_or_else(|| "Cancelled".to_owned());
+                (id.to_string(), *at, Conclusion::Cancelled, reason, vec![])
+            }
             Group::Skipped { name, at } => (name.clone(), *at, Conclusion::Skipped, "Skipped".to_owned(), vec![]),
             Group::Invalid { diagnostic, at } => {
                 let annotation = Annotation {

@@ -146,7 +146,10 @@ async fn job_views(app: &App, run: &Run, jobs: &[Job]) -> Result<Vec<JobView>, A
         }
         let (status, name, summary) = match group {
             Group::Expanded { .. } | Group::Called { .. } => continue,
-            Group::Waiting => (Status::Waiting, id.to_string(), Some("waits for the jobs that it needs".to_owned())),
+            Group::Waiting => (Status::Waiting, id.to_string(), Some(run.waits_for(id))),
+            Group::Cancelled { .. } => {
+                (Status::Finished(workflows::run::Conclusion::Cancelled), id.to_string(), run.dropped_for(id))
+            }
             Group::Skipped { name, .. } => (Status::Finished(workflows::run::Conclusion::Skipped), name.clone(), None),
             Group::Invalid { diagnostic, .. } => {
                 let message = Some(diagnostic.message.clone());

@@ -3,12 +3,12 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::{NeedResult, context::result_value};
+use super::{JobConcurrency, NeedResult, context::result_value};
 use crate::{
     expr::{self, Datum, Environment},
     ids::{JobId, JobKey},
     matrix,
-    syntax::{Input, InputKind, WorkflowCall},
+    syntax::{Input, InputKind, Workflow, WorkflowCall},
 };
 
 /// One call of a workflow: of a job, or of one row of its matrix.
@@ -24,6 +24,29 @@ pub struct PlannedCall {
     pub strategy: IndexMap<String, Value>,
     /// `with`, evaluated.
     pub with: IndexMap<String, Value>,
+    /// Of the job that calls.
+    pub concurrency: Option<JobConcurrency>,
+}
+
+/// The concurrency group that a called workflow names. `contexts` are those within it. The error is a sentence for
+/// people.
+pub fn workflow_concurrency(
+    workflow: &Workflow,
+    contexts: &IndexMap<String, Value>,
+) -> Result<Option<JobConcurrency>, String> {
+    let Some(written) = &workflow.concurrency else { return Ok(None) };
+    let environment = Environment { contexts: contexts.clone(), ..Environment::default() };
+    let told = |error: expr::Error| format!("`concurrency` of {}: {}", workflow.file, error.message);
+    let group = expr::interpolate(&written.group.value, &environment).map_err(told)?;
+    let cancel_in_progress = match &written.cancel_in_progress {
+        None => false,
+        Some(template) => match expr::template_value(&template.value, &environment).map_err(told)? {
+            Value::Bool(value) => value,
+            Value::String(text) => text.eq_ignore_ascii_case("true"),
+            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        },
+    };
+    JobConcurrency::named(group, cancel_in_progress)
 }
 
 /// The `inputs` context within a called workflow: what the call gives, defaults for the rest, each of the

@@ -118,6 +118,7 @@ impl Expander<'_> {
                         uses: uses.value.clone(),
                         name: self.name(&row, environment)?,
                         with: given.collect::<Result<_, Box<Diagnostic>>>()?,
+                        concurrency: self.concurrency(environment)?,
                         matrix: row,
                         strategy,
                     });
@@ -165,12 +166,11 @@ impl Expander<'_> {
         })
     }
 
-    /// An empty name is no group.
     fn concurrency(&self, environment: &Environment<'_>) -> Result<Option<JobConcurrency>, Box<Diagnostic>> {
         let Some(written) = &self.job.concurrency else { return Ok(None) };
         let group = self.text(&written.group, environment)?;
         let cancel_in_progress = self.boolean(written.cancel_in_progress.as_ref(), false, environment)?;
-        Ok(Some(JobConcurrency { group, cancel_in_progress }).filter(|concurrency| !concurrency.group.is_empty()))
+        JobConcurrency::named(group, cancel_in_progress).map_err(|message| self.failed(written.group.at, &message))
     }
 
     fn strategy<'a>(&'a self, field: fn(&'a crate::syntax::Strategy) -> &'a Option<Template>) -> Option<&'a Template> {

@@ -22,7 +22,7 @@ use crate::{
     syntax::Diagnostic,
 };
 
-pub use call::{PlannedCall, call_inputs, call_outputs};
+pub use call::{PlannedCall, call_inputs, call_outputs, workflow_concurrency};
 pub use context::{github_context, needs_context};
 pub use dispatch::dispatch_problems;
 pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
@@ -62,12 +62,30 @@ pub struct PlannedJob {
     pub continue_on_error: bool,
 }
 
-/// `jobs.<id>.concurrency`, evaluated.
+/// `concurrency` of a job or of a called workflow, evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobConcurrency {
     /// Not empty; names do not differ by case.
     pub group: String,
     pub cancel_in_progress: bool,
+}
+
+impl JobConcurrency {
+    /// The longest name of a group, in characters; GitHub's limit.
+    pub const MAX_CHARS: usize = 400;
+
+    /// Whether both name one group.
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        self.group.to_lowercase() == other.group.to_lowercase()
+    }
+
+    /// None where the name is empty, which is no group; the error is a sentence for people.
+    pub(crate) fn named(group: String, cancel_in_progress: bool) -> Result<Option<Self>, String> {
+        if group.chars().count() > Self::MAX_CHARS {
+            return Err(format!("the name of a concurrency group has at most {} characters", Self::MAX_CHARS));
+        }
+        Ok(Some(Self { group, cancel_in_progress }).filter(|concurrency| !concurrency.group.is_empty()))
+    }
 }
 
 /// What becomes of one `jobs.<id>` when all its needs have ended.

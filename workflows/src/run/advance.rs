@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Conclusion, JobLife, JobState, Place as GroupPlace,
-    scope::{Scope, Scopes},
+    CallEvent, CallLife, CallState, Conclusion, JobLife, JobState, Place as GroupPlace, call_lives,
+    scope::{Scope, Scopes, Standing},
 };
 use crate::{
     ids::JobKey,
-    plan::{Expansion, PlannedCall, PlannedJob, call_inputs, expand, needs_context},
+    plan::{
+        Expansion, JobConcurrency, PlannedCall, PlannedJob, call_inputs, expand, needs_context, workflow_concurrency,
+    },
     syntax::{Called, Diagnostic, Job, JobBody, Place, Severity, Workflow},
 };
 
@@ -33,17 +35,30 @@ pub enum Group {
         diagnostic: Box<Diagnostic>,
         at: Timestamp,
     },
+    /// The call that it is part of has ended before it began.
+    Cancelled {
+        at: Timestamp,
+    },
     Expanded {
         rows: u32,
     },
     /// It calls a workflow, once for each row: the groups within it stand behind it.
     Called {
         rows: u32,
+        /// It was made after a cancellation (`if: always()`), so that this is not for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        after_cancel: bool,
+        /// Of the rows that take part in concurrency groups.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lives: Vec<CallLife>,
     },
 }
 
 /// How many groups a run may have with those of the workflows that it calls: its record is of bounded size.
 pub const MAX_GROUPS: usize = 256;
+
+/// How long the names of the concurrency groups of a run's calls may be together, in bytes, for the same reason.
+pub const MAX_NAMES: usize = 16 * 1024;
 
 /// One job as [`advance`] needs to see it.
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +97,19 @@ pub enum Decision {
     Expand {
         job: JobKey,
         rows: Vec<PlannedJob>,
+        /// They are made after a cancellation, which then is not for them.
+        after_cancel: bool,
     },
-    /// The job calls a workflow so many times; `inside` are the groups that this makes, which wait.
+    /// The job calls a workflow and becomes this; `inside` are the groups that this makes, which wait.
     Call {
         job: JobKey,
-        rows: u32,
+        called: Group,
         inside: Vec<JobKey>,
+    },
+    /// To be carried out by [`tell_call`](super::tell_call).
+    TellCall {
+        call: JobKey,
+        event: CallEvent,
     },
     /// It wants a place in its concurrency group.
     AskPlace(JobKey),
@@ -108,7 +130,8 @@ pub fn advance(snapshot: &Snapshot<'_>) -> Vec<Decision> {
         match group {
             Group::Waiting => decisions.extend(scopes.expand(job)),
             Group::Expanded { .. } => scopes.tend(job, &mut decisions),
-            Group::Skipped { .. } | Group::Invalid { .. } | Group::Called { .. } => {}
+            Group::Called { lives, .. } => scopes.tend_calls(job, lives, &mut decisions),
+            Group::Skipped { .. } | Group::Invalid { .. } | Group::Cancelled { .. } => {}
         }
     }
     if decisions.is_empty()
@@ -151,19 +174,26 @@ pub fn job_context<'a>(
 
 impl<'a> Scopes<'a> {
     fn expand(&self, group: &JobKey) -> Option<Decision> {
-        let scope = self.of(group).filter(|scope| !scope.held)?;
+        let scope = self.of(group)?;
+        let after_cancel = match scope.standing {
+            Standing::Open => self.snapshot().cancel.is_some(),
+            Standing::Stopped(_) => true,
+            Standing::Held { .. } | Standing::Dropped(_) => return None,
+        };
         let needs = self.need_results(group)?;
         let job = group.clone();
-        let cancelled = self.snapshot().cancel.is_some() || scope.stopped.is_some();
-        Some(match expand(scope.workflow, &group.id()?, &scope.contexts, &needs, cancelled) {
+        Some(match expand(scope.workflow, &group.id()?, &scope.contexts, &needs, after_cancel) {
             Expansion::Skipped { name } => Decision::Skip { job, name: scope.name(&name) },
             Expansion::Jobs(rows) => {
                 let full =
                     |row: PlannedJob| PlannedJob { key: scope.key(&row.key), name: scope.name(&row.name), ..row };
-                Decision::Expand { job, rows: rows.into_iter().map(full).collect() }
+                Decision::Expand { job, rows: rows.into_iter().map(full).collect(), after_cancel }
             }
             Expansion::Calls(calls) => match self.call(scope, &calls) {
-                Ok(inside) => Decision::Call { job, rows: calls.len() as u32, inside },
+                Ok((inside, lives)) => {
+                    let called = Group::Called { rows: calls.len() as u32, after_cancel, lives };
+                    Decision::Call { job, called, inside }
+                }
                 Err(message) => {
                     let diagnostic = Box::new(self.call_failed(scope, group, message));
                     Decision::Invalid { job, diagnostic }
@@ -173,16 +203,23 @@ impl<'a> Scopes<'a> {
         })
     }
 
-    /// The groups that calls make; the error is a sentence for people.
-    fn call(&self, scope: &Scope<'a>, calls: &[PlannedCall]) -> Result<Vec<JobKey>, String> {
-        let mut inside = Vec::new();
+    /// The groups that calls make, and the lives of those that have a place to ask for; the error is a sentence for
+    /// people.
+    fn call(&self, scope: &Scope<'a>, calls: &[PlannedCall]) -> Result<(Vec<JobKey>, Vec<CallLife>), String> {
+        let (mut inside, mut lives) = (Vec::new(), Vec::new());
         for call in calls {
             let workflow = self.snapshot().called.get(&call.uses);
             let workflow = workflow.ok_or_else(|| format!("there is no workflow `{}` to call", call.uses))?;
             let takes = workflow.on.workflow_call.as_ref();
             let takes = takes.ok_or_else(|| format!("`{}` has no `workflow_call` under `on`", call.uses))?;
-            call_inputs(takes, &call.with, &scope.contexts)?;
+            let mut contexts = scope.contexts.clone();
+            contexts.insert("inputs".to_owned(), call_inputs(takes, &call.with, &scope.contexts)?);
             let key = scope.key(&call.key);
+            let groups = [call.concurrency.clone(), workflow_concurrency(workflow, &contexts)?];
+            let groups: Vec<JobConcurrency> = groups.into_iter().flatten().collect();
+            if !groups.is_empty() {
+                lives.push(CallLife::new(key.clone(), groups));
+            }
             inside.extend(workflow.jobs.keys().map(|id| key.within(&JobKey::new(id, None))));
         }
         // A row's number follows.
@@ -192,7 +229,30 @@ impl<'a> Scopes<'a> {
         if self.snapshot().groups.len() + inside.len() > MAX_GROUPS {
             return Err(format!("with those of called workflows a run may have {MAX_GROUPS} jobs"));
         }
-        Ok(inside)
+        let names = call_lives(self.snapshot().groups).chain(&lives).flat_map(|life| &life.groups);
+        if names.map(|concurrency| concurrency.group.len()).sum::<usize>() > MAX_NAMES {
+            let most = MAX_NAMES / 1024;
+            return Err(format!("the concurrency groups of a run's calls may have names of {most} KB together"));
+        }
+        Ok((inside, lives))
+    }
+
+    /// Has calls ask for their places, ends those that do not begin, and frees the places of those that have ended.
+    fn tend_calls(&self, job: &JobKey, lives: &[CallLife], decisions: &mut Vec<Decision>) {
+        for call in self.calls(job).unwrap_or_default() {
+            let Some(scope) = self.called_by(&call.key) else { continue };
+            let life = lives.iter().find(|life| life.key == call.key);
+            let event = match (self.call_result(&call), &scope.standing) {
+                (Some(_), _) => match life.map(|life| life.state) {
+                    Some(CallState::Holds { .. } | CallState::Asks { .. }) => CallEvent::Ended,
+                    Some(CallState::Ended) | None => continue,
+                },
+                (None, Standing::Dropped(reason)) => CallEvent::Dropped(reason.clone()),
+                (None, Standing::Held { may_ask: true }) => CallEvent::PlaceAsked,
+                (None, Standing::Open | Standing::Held { may_ask: false } | Standing::Stopped(_)) => continue,
+            };
+            decisions.push(Decision::TellCall { call: call.key, event });
+        }
     }
 
     fn call_failed(&self, scope: &Scope<'a>, group: &JobKey, message: String) -> Diagnostic {
@@ -215,10 +275,14 @@ impl<'a> Scopes<'a> {
     /// Offers rows as far as `max-parallel` and their concurrency groups let, and stops what `fail-fast` or a cancellation ends.
     fn tend(&self, job: &JobKey, decisions: &mut Vec<Decision>) {
         let failed = self.failed_row(job).map(|name| format!("fail-fast: {name} failed"));
-        let stopped = self.of(job).and_then(|scope| scope.stopped.clone()).or(failed);
-        let reason = |view: &JobView<'_>| match self.snapshot().cancel {
+        let stopped = match self.of(job).map(|scope| &scope.standing) {
+            Some(Standing::Stopped(reason) | Standing::Dropped(reason)) => Some(reason.as_str()),
+            Some(Standing::Open | Standing::Held { .. }) | None => None,
+        };
+        let stopped = self.snapshot().cancel.or(stopped);
+        let reason = |view: &JobView<'_>| match stopped {
             Some(reason) if !view.life.after_cancel => Some(reason.to_owned()),
-            Some(_) | None => stopped.clone(),
+            Some(_) | None => failed.clone(),
         };
         let mut room = self.room(job);
         for view in self.rows(job) {

@@ -41,6 +41,14 @@ pub enum Answer<M> {
     Deadlock { with: M },
 }
 
+/// What a run is called where it is told of beside its jobs; GitHub's word.
+pub const TOP_LEVEL: &str = "top level workflow";
+
+/// Why a member ends where the one that it would wait for waits for it in turn; in GitHub's words.
+pub fn deadlock(group: &str, holder: &str, asker: &str) -> String {
+    format!("a deadlock for concurrency group '{group}' was detected between '{holder}' and '{asker}'")
+}
+
 impl<M: PartialEq + Clone> Places<M> {
     /// Answers a member that asks (again), and takes note of it. `around` says of a member whether the one that asks
     /// is part of it.

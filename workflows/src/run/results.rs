@@ -34,6 +34,7 @@ impl<'a> Scopes<'a> {
         match self.snapshot().groups.get(group)? {
             Group::Waiting => None,
             Group::Skipped { .. } => Some(NeedResult { result: Conclusion::Skipped, outputs: IndexMap::new() }),
+            Group::Cancelled { .. } => Some(NeedResult { result: Conclusion::Cancelled, outputs: IndexMap::new() }),
             Group::Invalid { .. } => Some(NeedResult { result: Conclusion::Failure, outputs: IndexMap::new() }),
             Group::Expanded { rows } => {
                 let views = self.rows(group);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::{Conclusion, Group, JobView, Snapshot};
+use super::{CallLife, CallState, Conclusion, Group, JobView, Snapshot};
 use crate::{
     expr::{Environment, interpolate},
     ids::JobKey,
@@ -21,11 +21,23 @@ pub(super) struct Scope<'a> {
     pub(super) contexts: IndexMap<String, Value>,
     /// The call that leads here; none for the run's own workflow.
     pub(super) caller: Option<PlannedCall>,
-    /// Why a failed sibling of a call around it ends it; none where it does not.
-    pub(super) stopped: Option<String>,
-    /// `max-parallel` of a call around it has no room yet.
-    pub(super) held: bool,
+    pub(super) standing: Standing,
     secrets: Vec<Passing<'a>>,
+}
+
+/// Whether the jobs of a workflow may start, as far as the calls around it decide that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Open,
+    /// `max-parallel` has no room for the call yet, or a concurrency group no place, or that is so of a call around it.
+    Held {
+        /// It may ask for its next place now.
+        may_ask: bool,
+    },
+    /// Ended while it was under way: its jobs are stopped, and those start that want to after a cancellation.
+    Stopped(String),
+    /// Ended before it began: nothing in it starts.
+    Dropped(String),
 }
 
 /// What one call hands on of the secrets that its workflow has.
@@ -75,8 +87,7 @@ impl<'a> Scopes<'a> {
             workflow: snapshot.workflow,
             contexts: snapshot.contexts.clone(),
             caller: None,
-            stopped: None,
-            held: false,
+            standing: Standing::Open,
             secrets: Vec::new(),
         };
         let mut rows: HashMap<JobKey, Vec<&JobView<'_>>> = HashMap::new();
@@ -86,8 +97,8 @@ impl<'a> Scopes<'a> {
         let mut scopes = Self { snapshot: *snapshot, by_caller: HashMap::from([(None, root)]), rows };
         // A call stands before the groups within it, since they are made when it is.
         for (group, state) in snapshot.groups {
-            if let Group::Called { .. } = state {
-                scopes.enter(group);
+            if let Group::Called { after_cancel, lives, .. } = state {
+                scopes.enter(group, *after_cancel, lives);
             }
         }
         scopes
@@ -120,7 +131,8 @@ impl<'a> Scopes<'a> {
     pub(super) fn calls(&self, group: &JobKey) -> Option<Vec<PlannedCall>> {
         let scope = self.of(group)?;
         let needs = self.need_results(group)?;
-        match expand(scope.workflow, &group.id()?, &scope.contexts, &needs, false) {
+        let cancelled = matches!(self.snapshot.groups.get(group), Some(Group::Called { after_cancel: true, .. }));
+        match expand(scope.workflow, &group.id()?, &scope.contexts, &needs, cancelled) {
             Expansion::Calls(calls) => Some(
                 calls
                     .into_iter()
@@ -131,7 +143,7 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    fn enter(&mut self, group: &JobKey) {
+    fn enter(&mut self, group: &JobKey, after_cancel: bool, lives: &[CallLife]) {
         let (Some(outer), Some(calls)) = (self.of(group).cloned(), self.calls(group)) else { return };
         let Some(JobBody::Call { secrets, .. }) = self.job(group).map(|job| &job.body) else { return };
         let needs = self.job(group).zip(self.need_results(group));
@@ -153,43 +165,62 @@ impl<'a> Scopes<'a> {
                 workflow,
                 contexts,
                 caller: Some(call.clone()),
-                stopped: outer.stopped.clone(),
-                held: outer.held,
+                standing: outer.standing.clone(),
                 secrets: passings,
             };
             self.by_caller.insert(Some(call.key.clone()), scope);
         }
-        self.restrain(&calls);
+        self.restrain(&calls, &outer.standing, after_cancel, lives);
     }
 
-    /// Applies `fail-fast` and `max-parallel` to the rows of a call.
-    fn restrain(&mut self, calls: &[PlannedCall]) {
+    /// Applies cancellations, `fail-fast`, `max-parallel` and concurrency groups to the rows of a call.
+    fn restrain(&mut self, calls: &[PlannedCall], outer: &Standing, after_cancel: bool, lives: &[CallLife]) {
         let strategy = |name: &str| calls.first().and_then(|call| call.strategy.get(name)).cloned();
         let fast = strategy("fail-fast").and_then(|fast| fast.as_bool()).unwrap_or(true);
         let most = strategy("max-parallel").and_then(|most| most.as_f64()).map_or(u64::MAX, |most| most as u64);
         let failed =
             calls.iter().find(|call| self.call_result(call).is_some_and(|result| result.result == Conclusion::Failure));
         let failed = failed.filter(|_| fast && calls.len() > 1).map(|call| format!("fail-fast: {} failed", call.name));
+        // What was called after a cancellation is not what that was meant for.
+        let around = match (self.snapshot.cancel, outer) {
+            _ if after_cancel => None,
+            (Some(reason), _) => Some(reason.to_owned()),
+            (None, Standing::Stopped(reason) | Standing::Dropped(reason)) => Some(reason.clone()),
+            (None, Standing::Open | Standing::Held { .. }) => None,
+        };
+        let life = |call: &PlannedCall| lives.iter().find(|life| life.key == call.key);
         let begun = |call: &PlannedCall| {
             let within = |group: &JobKey| group.caller().as_ref() == Some(&call.key);
             self.snapshot.groups.iter().any(|(group, state)| within(group) && *state != Group::Waiting)
         };
-        let open = calls.iter().filter(|call| begun(call) && self.call_result(call).is_none()).count() as u64;
+        // One that has asked for a place has its room while it waits for that.
+        let admitted = |call: &PlannedCall| {
+            begun(call) || life(call).is_some_and(|life| life.state != CallState::Holds { places: 0 })
+        };
+        let open = calls.iter().filter(|call| admitted(call) && self.call_result(call).is_none()).count() as u64;
         let mut room = most.saturating_sub(open);
-        let mut held = Vec::new();
-        for call in calls.iter().filter(|call| !begun(call)) {
-            match room.checked_sub(1) {
-                Some(less) => room = less,
-                None => held.push(call.key.clone()),
-            }
-        }
+        let mut standings = Vec::with_capacity(calls.len());
         for call in calls {
-            let Some(scope) = self.by_caller.get_mut(&Some(call.key.clone())) else { continue };
-            if scope.stopped.is_none() {
-                scope.stopped = failed.clone();
+            let is_admitted = admitted(call) || room > 0;
+            if !admitted(call) {
+                room = room.saturating_sub(1);
             }
-            // What is to end need not wait for room to do so.
-            scope.held = (scope.held || held.contains(&call.key)) && scope.stopped.is_none();
+            let own = life(call).and_then(|life| life.cancel.clone());
+            standings.push(match (own.or(around.clone()).or(failed.clone()), outer) {
+                (Some(reason), _) if begun(call) => Standing::Stopped(reason),
+                (Some(reason), _) => Standing::Dropped(reason),
+                (None, Standing::Held { .. }) => Standing::Held { may_ask: false },
+                (None, _) if !is_admitted => Standing::Held { may_ask: false },
+                (None, _) => match life(call).filter(|life| !life.may_begin()) {
+                    Some(life) => Standing::Held { may_ask: life.asks().is_none() },
+                    None => outer.clone(),
+                },
+            });
+        }
+        for (call, standing) in calls.iter().zip(standings) {
+            if let Some(scope) = self.by_caller.get_mut(&Some(call.key.clone())) {
+                scope.standing = standing;
+            }
         }
     }
 }

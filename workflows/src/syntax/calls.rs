@@ -71,10 +71,6 @@ fn descend<'w>(
             continue;
         };
         check(job, takes, &mut sink);
-        if called.concurrency.is_some() {
-            let message = format!("`concurrency` of `{}` has no effect when it is called", uses.value);
-            sink.warn(uses.at, length, "not-applicable", message);
-        }
         if chain.contains(&called.file.as_str()) {
             sink.error(uses.at, length, "call-cycle", format!("`{}` is called from within itself", uses.value));
         } else if chain.len() >= MAX_CALL_DEPTH {

@@ -128,15 +128,6 @@ fn a_matrix_that_is_written_out_is_checked() {
 }
 
 #[test]
-fn concurrency_of_a_called_workflow_is_warned_about() {
-    let called = "on: workflow_call\nconcurrency: g\njobs: { a: { runs-on: x } }\n";
-    let (called, _) = parse("c.yml", called);
-    let (caller, _) = parse("w.yml", "on: push\njobs:\n  a:\n    uses: ./c.yml\n");
-    let found = check_calls(caller.as_ref().unwrap(), &|_| called.as_ref());
-    assert_eq!(found.iter().map(|each| (each.line, each.code.as_str())).collect::<Vec<_>>(), [(4, "not-applicable")]);
-}
-
-#[test]
 fn what_does_not_go_together_is_said() {
     let (_, diagnostics) = parse("w.yml", &job("    steps: [{ run: x, uses: ./x }]\n"));
     assert_eq!(diagnostics[0].help.as_deref(), Some("`uses` cannot stand beside `run`"));

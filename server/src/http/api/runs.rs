@@ -5,7 +5,7 @@ use workflows::{
     evaluation::Evaluation,
     ids::{JobKey, RepoName, Sha},
     protocol::StepReport,
-    run::{Conclusion, Group, JobState},
+    run::{CallLife, Conclusion, Group, JobState, call_lives},
     syntax::Diagnostic,
 };
 
@@ -67,6 +67,15 @@ struct Detail<'a> {
     jobs: Vec<JobView<'a>>,
     /// Jobs that did not come to be.
     skipped: Vec<&'a str>,
+    /// Calls of workflows that take part in concurrency groups.
+    calls: Vec<CallView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CallView<'a> {
+    key: &'a JobKey,
+    /// What it waits for, or why it was ended.
+    summary: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,15 +134,24 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, ApiError> {
     let run = history::run(&app, &repo_name(&path.0, &path.1)?, path.2).await?;
     let jobs: Vec<Job> = runs::jobs(&app, &run).await?.into_iter().map(|job| job.record).collect();
-    let skipped = |group: &'_ Group| matches!(group, Group::Skipped { .. });
+    let skipped = |group: &'_ Group| match group {
+        Group::Skipped { .. } | Group::Cancelled { .. } => true,
+        Group::Waiting | Group::Invalid { .. } | Group::Expanded { .. } | Group::Called { .. } => false,
+    };
     let detail = Detail {
         run: view(&app, &run),
         cancelled: run.cancel.as_ref().map(|cancel| cancel.reason.as_str()),
         problems: &run.problems,
         jobs: jobs.iter().map(job_view).collect(),
         skipped: run.groups.iter().filter(|(_, group)| skipped(group)).map(|(id, _)| id.as_str()).collect(),
+        calls: call_lives(&run.groups).map(|life| CallView { key: &life.key, summary: summary_of(life) }).collect(),
     };
     Ok(HttpResponse::Ok().json(detail))
+}
+
+fn summary_of(call: &CallLife) -> Option<String> {
+    let waits = call.asks().map(|(wanted, _)| format!("waits for its place in the concurrency group {}", wanted.group));
+    call.cancel.clone().or(waits)
 }
 
 fn job_view(job: &Job) -> JobView<'_> {

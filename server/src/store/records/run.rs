@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use workflows::{
     event::Event,
     ids::{Digest, JobKey, RepoName, Sha},
-    run::{Conclusion, Group},
+    run::{Conclusion, Group, lives_around},
     syntax::Diagnostic,
 };
 
@@ -47,6 +47,20 @@ impl Run {
             RunState::Completed { conclusion, .. } => Some(conclusion),
             RunState::Pending { .. } | RunState::InProgress { .. } => None,
         }
+    }
+
+    /// A sentence: what a job that has not come to be waits for.
+    pub fn waits_for(&self, job: &JobKey) -> String {
+        let asks = lives_around(&self.groups, job).find_map(|life| Some((&life.key, &life.asks()?.0.group)));
+        match asks {
+            Some((call, group)) => format!("waits for the place of {call} in the concurrency group {group}"),
+            None => "waits for the jobs that it needs".to_owned(),
+        }
+    }
+
+    /// Why a job did not come to be where the call that it is part of ended before it began.
+    pub fn dropped_for(&self, job: &JobKey) -> Option<String> {
+        lives_around(&self.groups, job).find_map(|life| life.cancel.clone())
     }
 }
 

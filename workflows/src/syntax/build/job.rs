@@ -29,10 +29,6 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
     {
         entries.iter().for_each(|(_, service)| needs_image(service, sink));
     }
-    if let Some(key) = key(node, "concurrency").filter(|_| get(node, "uses").is_some()) {
-        let message = "`concurrency` of a job that calls a workflow has no effect in Assay: give it to the called jobs";
-        sink.warn(key.at, key.length, "not-applicable", message);
-    }
     // With both, which is an error, it counts as a job of its own.
     let body = match get(node, "uses").filter(|_| get(node, "runs-on").is_none()) {
         Some(uses) => call(node, uses, sink),

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::{run::JobEvent, syntax};
+use crate::{
+    run::{JobEvent, call_life, tell_call},
+    syntax,
+};
 
 /// A run that is played to its end: each job that is offered ends at once, as `play` says.
 struct Play {
@@ -14,6 +17,8 @@ struct Play {
     jobs: Vec<(PlannedJob, JobLife, IndexMap<String, String>)>,
     /// What was offered, in order; `!` before what was stopped and `-` before what was skipped.
     told: Vec<String>,
+    /// Why the run was cancelled.
+    cancel: Option<String>,
 }
 
 fn read(file: &str, text: &str) -> Workflow {
@@ -28,7 +33,7 @@ impl Play {
         let called = files.iter().map(|(path, text)| ((*path).to_owned(), Arc::new(read(path, text)))).collect();
         let groups = workflow.jobs.keys().map(|id| (JobKey::new(id, None), Group::Waiting)).collect();
         let contexts = IndexMap::from([("github".to_owned(), json!({"ref": "r"}))]);
-        Self { workflow, called, contexts, groups, jobs: vec![], told: vec![] }
+        Self { workflow, called, contexts, groups, jobs: vec![], told: vec![], cancel: None }
     }
 
     fn with_snapshot<T>(&self, ask: impl FnOnce(&Snapshot<'_>) -> T) -> T {
@@ -40,7 +45,7 @@ impl Play {
             contexts: &self.contexts,
             groups: &self.groups,
             jobs: &views,
-            cancel: None,
+            cancel: self.cancel.as_deref(),
         })
     }
 
@@ -57,13 +62,17 @@ impl Play {
                     self.told.push(diagnostic.message.clone());
                     self.groups.insert(job, Group::Invalid { diagnostic, at: now() });
                 }
-                Decision::Expand { job, rows } => {
+                Decision::Expand { job, rows, after_cancel } => {
                     self.groups.insert(job, Group::Expanded { rows: rows.len() as u32 });
-                    self.jobs.extend(rows.into_iter().map(|row| (row, JobLife::new(false), IndexMap::new())));
+                    self.jobs.extend(rows.into_iter().map(|row| (row, JobLife::new(after_cancel), IndexMap::new())));
                 }
-                Decision::Call { job, rows, inside } => {
-                    self.groups.insert(job, Group::Called { rows });
+                Decision::Call { job, called, inside } => {
+                    self.groups.insert(job, called);
                     self.groups.extend(inside.into_iter().map(|group| (group, Group::Waiting)));
+                }
+                Decision::TellCall { call, event } => {
+                    self.told.push(format!("{call}: {event:?}"));
+                    tell_call(&mut self.groups, &call, event, now()).unwrap();
                 }
                 Decision::AskPlace(key) => {
                     let job = self.jobs.iter_mut().find(|job| job.0.key == key).unwrap();
@@ -172,8 +181,8 @@ jobs:
         Some((conclusion, json!({})))
     };
     assert_eq!(play.play(end), Some(Conclusion::Failure));
-    let told = ["call (1) / a", "call (1) / b", "call (2) / a", "-call (2) / b", "-call (3) / a", "-call (3) / b"];
-    assert_eq!(play.told, told);
+    let dropped = "call.2: Dropped(\"fail-fast: call (2) failed\")";
+    assert_eq!(play.told, ["call (1) / a", "call (1) / b", "call (2) / a", "-call (2) / b", dropped]);
     assert_eq!(play.context("call.1/a", &[]).0["inputs"]["n"], json!(2));
 }
 
@@ -193,4 +202,161 @@ jobs:
     let mut play = Play::new(text, &[("./in.yml", INNER)]);
     assert_eq!(play.play(|_| None), Some(Conclusion::Failure));
     assert_eq!(play.told, ["the input `n` is a number"]);
+}
+
+/// A call in the group `x`, of a workflow in the group `y`.
+const GROUPED: &str = "on: push
+jobs:
+  call:
+    strategy: { matrix: { v: [1, 2] } }
+    uses: ./in.yml
+    with: { n: '${{ matrix.v }}' }
+    concurrency: { group: 'x-${{ matrix.v }}', cancel-in-progress: true }
+  after: { runs-on: x, needs: call, if: always() }
+";
+
+const GROUPED_INNER: &str = "on: { workflow_call: { inputs: { n: { type: number } } } }
+concurrency: 'y-${{ inputs.n }}'
+jobs:
+  a: { runs-on: x }
+  b: { runs-on: x, needs: a, if: always() }
+";
+
+impl Play {
+    fn tell(&mut self, call: &str, event: CallEvent) {
+        tell_call(&mut self.groups, &key(call), event, now()).unwrap();
+    }
+
+    fn groups_of(&self, call: &str) -> Vec<(&str, bool)> {
+        let groups = &call_life(&self.groups, &key(call)).unwrap().groups;
+        groups.iter().map(|own| (own.group.as_str(), own.cancel_in_progress)).collect()
+    }
+}
+
+fn passes(_: &str) -> Option<(Conclusion, Value)> {
+    Some((Conclusion::Success, json!({})))
+}
+
+#[test]
+fn a_call_asks_for_its_places_one_after_the_other_before_anything_in_it_starts() {
+    let mut play = Play::new(GROUPED, &[("./in.yml", GROUPED_INNER)]);
+    assert_eq!(play.play(passes), None);
+    assert_eq!(play.told, ["call.0: PlaceAsked", "call.1: PlaceAsked"]);
+    assert_eq!(play.groups_of("call.1"), [("x-2", true), ("y-2", false)]);
+    play.tell("call.1", CallEvent::PlaceGiven);
+    assert_eq!(play.play(passes), None);
+    play.tell("call.1", CallEvent::PlaceGiven);
+    assert_eq!(play.play(passes), None);
+    let asked = ["call.1: PlaceAsked", "call (2) / a", "call (2) / b", "call.1: Ended"];
+    assert_eq!(play.told[2..], asked);
+    play.tell("call.0", CallEvent::PlaceGiven);
+    play.play(passes);
+    play.tell("call.0", CallEvent::PlaceGiven);
+    assert_eq!(play.play(passes), Some(Conclusion::Success));
+    let rest = ["call.0: PlaceAsked", "call (1) / a", "call (1) / b", "call.0: Ended", "after"];
+    assert_eq!(play.told[6..], rest);
+}
+
+#[test]
+fn a_call_that_ends_while_it_waits_is_cancelled_and_nothing_in_it_starts() {
+    let mut play = Play::new(GROUPED, &[("./in.yml", GROUPED_INNER)]);
+    play.play(passes);
+    for _ in 0..2 {
+        play.tell("call.0", CallEvent::PlaceGiven);
+        play.play(passes);
+    }
+    play.told.clear();
+    play.tell("call.1", CallEvent::PlaceGiven);
+    play.tell("call.1", CallEvent::CancelAsked("newer".into()));
+    assert_eq!(play.play(passes), Some(Conclusion::Cancelled));
+    assert_eq!(play.told, ["call.1: Dropped(\"newer\")", "after"]);
+    assert_eq!(play.context("after", &[]).0["needs"]["call"]["result"], json!("cancelled"));
+    assert_eq!(play.groups[&key("call.1/b")], Group::Cancelled { at: now() });
+}
+
+#[test]
+fn a_call_that_is_cancelled_under_way_ends_as_a_cancelled_run_does_and_takes_nothing_else_along() {
+    let mut play = Play::new(GROUPED, &[("./in.yml", GROUPED_INNER)]);
+    play.play(passes);
+    let runs_on = |key: &str| (key != "call.1/a" && key != "call.0/a").then(|| (Conclusion::Success, json!({})));
+    for call in ["call.0", "call.1", "call.0", "call.1"] {
+        play.tell(call, CallEvent::PlaceGiven);
+        play.play(runs_on);
+    }
+    play.told.clear();
+    play.tell("call.1", CallEvent::CancelAsked("newer".into()));
+    assert_eq!(play.play(runs_on), None);
+    // What says `always()` still runs, and its place is free only then.
+    assert_eq!(play.told, ["!call (2) / a", "call (2) / b", "call.1: Ended"]);
+}
+
+#[test]
+fn a_call_that_waits_has_its_room_under_max_parallel_and_a_cancelled_run_drops_it() {
+    let text = GROUPED.replace("strategy: {", "strategy: { max-parallel: 1,");
+    let mut play = Play::new(&text, &[("./in.yml", GROUPED_INNER)]);
+    assert_eq!(play.play(passes), None);
+    assert_eq!(play.told, ["call.0: PlaceAsked"]);
+    play.cancel = Some("by hand".to_owned());
+    assert_eq!(play.play(passes), Some(Conclusion::Cancelled));
+    assert_eq!(play.told[1..], ["call.0: Dropped(\"by hand\")", "call.1: Dropped(\"by hand\")", "after"]);
+}
+
+#[test]
+fn a_call_made_after_a_cancellation_asks_for_its_place_and_runs_what_wants_to() {
+    let text = "on: push\njobs:\n  call: { uses: ./in.yml, if: cancelled(), concurrency: x }\n";
+    let mut play = Play::new(text, &[("./in.yml", GROUPED_INNER)]);
+    play.cancel = Some("by hand".to_owned());
+    play.play(passes);
+    for _ in 0..2 {
+        play.tell("call", CallEvent::PlaceGiven);
+        play.play(passes);
+    }
+    let told = ["call: PlaceAsked", "call: PlaceAsked", "-call / a", "call / b", "call: Ended"];
+    assert_eq!(play.told, told);
+}
+
+#[test]
+fn a_failed_row_drops_the_rows_of_a_call_that_wait_for_their_places() {
+    let mut play = Play::new(GROUPED, &[("./in.yml", GROUPED_INNER)]);
+    play.play(passes);
+    for _ in 0..2 {
+        play.tell("call.0", CallEvent::PlaceGiven);
+        play.play(|_| Some((Conclusion::Failure, json!({}))));
+    }
+    assert!(play.told.contains(&"call.1: Dropped(\"fail-fast: call (1) failed\")".to_owned()), "{:?}", play.told);
+}
+
+#[test]
+fn calls_within_a_call_that_waits_wait_too_and_names_are_of_bounded_length() {
+    let outer = "on: { workflow_call: {} }\nconcurrency: g\njobs:\n  deep: { uses: ./in.yml, concurrency: G }\n";
+    let files = [("./in.yml", GROUPED_INNER), ("./out.yml", outer)];
+    let mut play = Play::new("on: push\njobs: { top: { uses: ./out.yml } }", &files);
+    assert_eq!(play.play(passes), None);
+    play.tell("top", CallEvent::PlaceGiven);
+    assert_eq!(play.play(passes), None);
+    assert_eq!(play.told, ["top: PlaceAsked", "top/deep: PlaceAsked"]);
+
+    let long = format!("on: push\njobs:\n  call: {{ uses: ./in.yml, concurrency: {} }}\n", "g".repeat(401));
+    let mut play = Play::new(&long, &[("./in.yml", GROUPED_INNER)]);
+    assert_eq!(play.play(passes), Some(Conclusion::Failure));
+    assert_eq!(play.told, ["job `call`: the name of a concurrency group has at most 400 characters"]);
+
+    let name = "é".repeat(390);
+    let rows: Vec<usize> = (0..22).collect();
+    let strategy = format!("strategy: {{ matrix: {{ v: {rows:?} }} }}");
+    let many = format!("on: push\njobs:\n  call: {{ uses: ./in.yml, {strategy}, concurrency: {name} }}\n");
+    let mut play = Play::new(&many, &[("./in.yml", GROUPED_INNER)]);
+    assert_eq!(play.play(passes), Some(Conclusion::Failure));
+    assert_eq!(play.told, ["the concurrency groups of a run's calls may have names of 16 KB together"]);
+}
+
+#[test]
+fn a_call_that_names_the_group_of_its_workflow_waits_for_itself() {
+    let text = "on: push\njobs:\n  call: { uses: ./in.yml, with: { n: 1 }, concurrency: Y-1 }\n";
+    let mut play = Play::new(text, &[("./in.yml", GROUPED_INNER)]);
+    play.play(passes);
+    assert!(!call_life(&play.groups, &key("call")).unwrap().waits_for_itself());
+    play.tell("call", CallEvent::PlaceGiven);
+    play.play(passes);
+    assert!(call_life(&play.groups, &key("call")).unwrap().waits_for_itself());
 }
