@@ -266,7 +266,7 @@ pub async fn cancel(app: &App, run: &Stored<Run>, reason: String, now: Timestamp
 }
 
 /// Ends a job that no runner has, and asks one that runs to stop; false where there is no such job.
-async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<bool> {
+pub(crate) async fn cancel_job(app: &App, id: &JobRef, reason: String) -> anyhow::Result<bool> {
     let key = keys::job(id);
     while let Some(stored) = app.store.get::<Job>(&key).await? {
         if stored.record.life.conclusion().is_some() || stored.record.life.cancel.is_some() {

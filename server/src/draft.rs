@@ -102,7 +102,7 @@ impl Draft {
                         continue;
                     }
                     let id = self.job_ref(planned.key.clone());
-                    let life = JobLife::new(after_cancel);
+                    let life = JobLife::new(after_cancel || planned.outlives_cancel);
                     let job = Job { id, planned, life, steps: vec![], runner: None, gpus: vec![], result: None };
                     self.jobs.push(DraftJob { job, read: None, queued_since: None, changed: true });
                 }

@@ -14,18 +14,25 @@ use crate::{
     error::ApiError,
     history,
     reconcile::Nudge,
+    runs,
     store::{
         Change, Stored, keys,
         records::{Delivery, HeadCommit, Run, RunState},
     },
 };
 
-/// Asks a run to stop.
+/// Asks a run to stop. Asked once more, also those jobs end whose `if` holds for a cancelled run, as with `always()`.
 pub async fn cancel(app: &App, repo: &RepoName, number: u64, reason: &str) -> Result<(), ApiError> {
     let run = app.store.get::<Run>(&keys::run(repo, number)).await?;
     let run = run.ok_or_else(|| ApiError::NotFound(format!("{repo} has no run {number}")))?;
     if run.record.conclusion().is_some() {
         return Err(ApiError::Conflict(format!("run {number} has ended already")));
+    }
+    if run.record.cancel.is_some() {
+        for job in runs::jobs(app, &run.record).await? {
+            concurrency::cancel_job(app, &job.record.id, reason.to_owned()).await?;
+        }
+        return Ok(());
     }
     concurrency::cancel(app, &run, reason.to_owned(), app.clock.now()).await?;
     Ok(())

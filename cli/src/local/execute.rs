@@ -159,8 +159,8 @@ pub(super) async fn execute(
             Decision::Expand { job, rows: planned, after_cancel } => {
                 let count = u32::try_from(planned.len()).context("a matrix is at most 256 rows")?;
                 rows.extend(planned.into_iter().map(|planned| Row {
+                    life: JobLife::new(after_cancel || planned.outlives_cancel),
                     planned,
-                    life: JobLife::new(after_cancel),
                     outputs: IndexMap::new(),
                     summary: None,
                 }));

@@ -105,6 +105,28 @@ async fn needs_outputs_and_artifacts_reach_the_next_job() {
     assert_eq!((&run["conclusion"], &run["skipped"]), (&json!("success"), &json!(["never"])), "{run:#}");
 }
 
+/// As GitHub's "workflow cancellation reference" says; asked once more, its "force-cancel".
+#[tokio::test]
+async fn a_job_whose_condition_holds_for_a_cancelled_run_goes_on_until_that_is_asked_for_twice() {
+    let world = World::new().await;
+    let runner = world.runner();
+    world.push_main("on: push\njobs:\n  a: { runs-on: linux, if: always(), steps: [{ run: make }] }\n  b: { runs-on: linux, steps: [{ run: make }] }\n").await;
+    let (first, second) = (runner.claim().await, runner.claim().await);
+    let (goes_on, ends) = if first.job.key.as_str() == "a" { (first, second) } else { (second, first) };
+    let wish = async |claim: &Claim| {
+        let reply = runner.post(claim, "heartbeat").json(&Heartbeat { telemetry: vec![] }).send().await.unwrap();
+        reply.json::<HeartbeatReply>().await.unwrap().cancel
+    };
+    assert_eq!(world.post("runs/1/cancel").await, StatusCode::ACCEPTED);
+    until("the job without a condition hears of it", async || wish(&ends).await.ok_or("no wish")).await;
+    assert_eq!(wish(&goes_on).await, None);
+    assert_eq!(world.post("runs/1/cancel").await, StatusCode::ACCEPTED);
+    until("the other one too", async || wish(&goes_on).await.ok_or("no wish")).await;
+    runner.finish(&ends, result(Conclusion::Cancelled)).await;
+    runner.finish(&goes_on, result(Conclusion::Cancelled)).await;
+    assert_eq!(world.run_concluded(1).await["conclusion"], "cancelled");
+}
+
 #[tokio::test]
 async fn a_cancelled_run_stops_and_can_be_run_again() {
     let world = World::new().await;

@@ -77,6 +77,7 @@ impl Expander<'_> {
         if !runs {
             return Ok(Expansion::Skipped { name: self.name_without_matrix() });
         }
+        let outlives_cancel = self.outlives_cancel(environment);
         let rows = self.rows(environment)?;
         let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, environment)?;
         let max_parallel = match self.strategy(|strategy| &strategy.max_parallel) {
@@ -108,7 +109,9 @@ impl Expander<'_> {
             show(environment, "matrix", &row);
             show(environment, "strategy", &strategy);
             match &self.job.body {
-                JobBody::Steps(_) => jobs.push(self.planned(index, row, strategy, environment)?),
+                JobBody::Steps(_) => {
+                    jobs.push(PlannedJob { outlives_cancel, ..self.planned(index, row, strategy, environment)? })
+                }
                 JobBody::Call { uses, with, .. } => {
                     let given = with
                         .iter()
@@ -129,6 +132,15 @@ impl Expander<'_> {
             JobBody::Steps(_) => Expansion::Jobs(jobs),
             JobBody::Call { .. } => Expansion::Calls(calls),
         })
+    }
+
+    /// Whether its condition would hold if the run were cancelled now.
+    fn outlives_cancel(&self, environment: &mut Environment<'_>) -> bool {
+        let Some(condition) = &self.job.condition else { return false };
+        let status = std::mem::replace(&mut environment.status, Status::Cancelled);
+        let holds = expr::condition(Some(&condition.value), environment);
+        environment.status = status;
+        holds.unwrap_or(false)
     }
 
     fn planned(
@@ -163,6 +175,7 @@ impl Expander<'_> {
             timeout_minutes,
             concurrency: self.concurrency(environment)?,
             continue_on_error: self.boolean(self.job.continue_on_error.as_ref(), false, environment)?,
+            outlives_cancel: false,
         })
     }
 

@@ -60,6 +60,9 @@ pub struct PlannedJob {
     pub concurrency: Option<JobConcurrency>,
     #[serde(default)]
     pub continue_on_error: bool,
+    /// Its condition holds for a cancelled run too, as with `always()`: a cancel does not end it.
+    #[serde(default)]
+    pub outlives_cancel: bool,
 }
 
 /// `concurrency` of a job or of a called workflow, evaluated.

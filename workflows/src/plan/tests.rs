@@ -202,6 +202,17 @@ jobs:
 }
 
 #[test]
+fn a_job_outlives_the_cancel_of_its_run_where_its_condition_would_hold_then() {
+    let outlives = |condition: &str| {
+        let text = format!("on: push\njobs: {{a: {{runs-on: x{condition}}}}}");
+        let Expansion::Jobs(jobs) = expand_in(&text, "a", &[], false) else { panic!("not expanded") };
+        jobs[0].outlives_cancel
+    };
+    assert!(outlives(", if: always()") && outlives(", if: '!failure()'") && outlives(", if: success() || cancelled()"));
+    assert!(!outlives("") && !outlives(", if: github.ref == 'r'") && !outlives(", if: '!cancelled()'"));
+}
+
+#[test]
 fn skips_propagate_unless_the_condition_asks() {
     let text =
         |condition: &str| format!("on: push\njobs: {{a: {{runs-on: x}}, b: {{runs-on: x, needs: a{condition}}}}}");

@@ -65,7 +65,7 @@ pub struct JobLife {
     /// Set once somebody asked it to stop.
     #[serde(default)]
     pub cancel: Option<String>,
-    /// It was planned after the run was cancelled (`if: always()`), so that cancellation is not for it.
+    /// It was planned after the run was cancelled, or would have been (`if: always()`): cancellation is not for it.
     #[serde(default)]
     pub after_cancel: bool,
     #[serde(default)]

@@ -65,6 +65,7 @@ fn row(job: &str, row: Option<usize>, strategy: Value) -> PlannedJob {
         timeout_minutes: 1.0,
         concurrency: None,
         continue_on_error: false,
+        outlives_cancel: false,
     }
 }
 
