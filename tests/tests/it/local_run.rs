@@ -83,6 +83,34 @@ fn what_init_writes_runs() {
 }
 
 /// What a reader compares: the rows of the table.
+#[test]
+fn a_job_that_would_wait_for_itself_is_cancelled_and_says_why() {
+    let caller = "on: push
+concurrency: top
+jobs:
+  alone: { runs-on: linux, concurrency: \"${{ 'TOP' }}\", steps: [{ run: echo never }] }
+  twice: { uses: ./.assay/workflows/called.yml, concurrency: call }
+  after: { runs-on: linux, needs: twice, if: always(), steps: [{ run: 'echo ${{ needs.twice.result }}' }] }
+";
+    let called = "on: { workflow_call: {} }
+concurrency: \"${{ 'Call' }}\"
+jobs: { inner: { runs-on: linux, if: always(), steps: [{ run: echo never }] } }
+";
+    let home = project(Some(caller));
+    std::fs::write(home.path().join(".assay/workflows/called.yml"), called).unwrap();
+    let output = run(home.path(), &["run"]);
+    let told = text(&output);
+    let between = |group: &str, one: &str, other: &str| {
+        format!("cancelled: a deadlock for concurrency group '{group}' was detected between '{one}' and '{other}'")
+    };
+    for line in [between("TOP", "top level workflow", "alone"), between("Call", "twice", "the workflow that it calls")]
+    {
+        assert!(told.contains(&line), "{told}");
+    }
+    assert!(!told.contains("never") && told.lines().any(|line| line.trim() == "cancelled"), "{told}");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+}
+
 fn rows(verdict: &Value) -> Vec<Value> {
     let rules = verdict["rules"].as_array().unwrap_or_else(|| panic!("no rules in {verdict:#}"));
     let columns = ["metric", "allowed", "base", "head", "change", "interval", "verdict", "discordant", "p"];

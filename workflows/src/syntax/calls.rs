@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     CallSecrets, Diagnostic, Input, InputKind, Job, JobBody, Located, Template, Workflow, WorkflowCall,
+    deadlock::{self, Held},
     diagnostic::Sink,
 };
 use serde_json::Value;
@@ -44,7 +45,7 @@ fn calls(workflow: &Workflow) -> impl Iterator<Item = String> {
 pub fn check_calls<'w>(workflow: &'w Workflow, find: &dyn Fn(&str) -> Option<&'w Workflow>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut chain = vec![workflow.file.as_str()];
-    descend(workflow, find, &mut chain, &mut found);
+    descend(workflow, find, &mut chain, &[], &mut found);
     found
 }
 
@@ -52,10 +53,13 @@ fn descend<'w>(
     workflow: &'w Workflow,
     find: &dyn Fn(&str) -> Option<&'w Workflow>,
     chain: &mut Vec<&'w str>,
+    held: &[Held],
     found: &mut Vec<Diagnostic>,
 ) {
     let mut sink = Sink::new(&workflow.file);
-    let mut inner = Vec::new();
+    // What its own jobs and it ask for was looked at when it was read.
+    deadlock::check_jobs(workflow, held, &mut sink);
+    let mut inner: Vec<(&Workflow, Vec<Held>)> = Vec::new();
     for job in workflow.jobs.values() {
         let JobBody::Call { uses, .. } = &job.body else { continue };
         let length = uses.value.chars().count().clamp(1, 200) as u32;
@@ -71,19 +75,26 @@ fn descend<'w>(
             continue;
         };
         check(job, takes, &mut sink);
+        let around = [deadlock::by_workflow(workflow), deadlock::by_job(workflow, job)];
+        let around: Vec<Held> = held.iter().cloned().chain(around.into_iter().flatten()).collect();
+        if let Some(holder) = deadlock::holder(called.concurrency.as_ref(), &around) {
+            let message = format!("`{}` never starts: it asks for the place that {} has", uses.value, holder.by());
+            sink.warn(uses.at, length, "concurrency-deadlock", message);
+        }
         if chain.contains(&called.file.as_str()) {
             sink.error(uses.at, length, "call-cycle", format!("`{}` is called from within itself", uses.value));
         } else if chain.len() >= MAX_CALL_DEPTH {
             let message = format!("workflows may call one another at most {MAX_CALL_DEPTH} deep");
             sink.error(uses.at, length, "call-depth", message);
-        } else if !inner.iter().any(|other: &&Workflow| other.file == called.file) {
-            inner.push(called);
+        } else if !inner.iter().any(|(other, _)| other.file == called.file) {
+            // Once for each file, as the first job that calls it does: all ways to it could be very many.
+            inner.push((called, around));
         }
     }
     found.extend(sink.finish());
-    for called in inner {
+    for (called, held) in inner {
         chain.push(&called.file);
-        descend(called, find, chain, found);
+        descend(called, find, chain, &held, found);
         chain.pop();
     }
 }

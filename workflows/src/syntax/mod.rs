@@ -2,13 +2,14 @@
 //!
 //! The stages, each its own module: `yaml` reads text into a tree in which every node knows its place;
 //! `check` walks the tree along the `schema` (keys, kinds of values, names in expressions); `build`
-//! makes the typed workflow; `graph` looks at `needs`. Every stage goes on after a mistake.
+//! makes the typed workflow; `graph` looks at `needs`, `deadlock` at concurrency groups. Every stage goes on after a mistake.
 
 mod action;
 mod build;
 mod builtin;
 mod calls;
 mod check;
+mod deadlock;
 mod diagnostic;
 mod graph;
 mod hint;
@@ -48,6 +49,8 @@ pub fn parse(file: &str, text: &str) -> (Option<Workflow>, Vec<Diagnostic>) {
     let workflow = build::workflow(file, &root, &mut sink);
     if let Some(workflow) = &workflow {
         graph::check(workflow, &mut sink);
+        let held: Vec<deadlock::Held> = deadlock::by_workflow(workflow).into_iter().collect();
+        deadlock::check_jobs(workflow, &held, &mut sink);
     }
     (workflow, sink.finish())
 }

@@ -128,6 +128,31 @@ fn a_matrix_that_is_written_out_is_checked() {
 }
 
 #[test]
+fn a_concurrency_group_that_waits_for_itself_is_said_where_its_names_are_written_out() {
+    let own = |top: &str, job: &str| {
+        remarks(&format!("on: push\nconcurrency: {top}\njobs:\n  a: {{ runs-on: x, concurrency: {job} }}\n"))
+    };
+    assert_eq!(own("Deploy", "{ group: deploy, cancel-in-progress: true }"), ["4:42 concurrency-deadlock"]);
+    assert_eq!(own("deploy", "deploy2"), [""; 0]);
+    assert_eq!(own("'${{ github.ref }}'", "'${{ github.ref }}'"), [""; 0]);
+
+    let read = |file: &str, text: &str| parse(file, text).0.unwrap();
+    let called = read("c.yml", "on: workflow_call\nconcurrency: G\njobs: { b: { runs-on: x, concurrency: top } }\n");
+    let caller = read(
+        "w.yml",
+        "on: push\nconcurrency: Top\njobs:\n  a:\n    uses: ./c.yml\n    concurrency: g\n  c: { uses: ./c.yml }\n",
+    );
+    let found = check_calls(&caller, &|_| Some(&called));
+    let told: Vec<_> = found.iter().map(|each| (each.file.as_str(), each.line, each.message.as_str())).collect();
+    let expected = [
+        ("w.yml", 5, "`./c.yml` never starts: it asks for the place that the job `a` that calls it has"),
+        ("c.yml", 3, "this job never starts: the workflow w.yml has the place in the group `top`"),
+    ];
+    assert_eq!(told, expected);
+    assert!(found.iter().all(|each| each.code == "concurrency-deadlock" && each.severity == Severity::Warning));
+}
+
+#[test]
 fn what_does_not_go_together_is_said() {
     let (_, diagnostics) = parse("w.yml", &job("    steps: [{ run: x, uses: ./x }]\n"));
     assert_eq!(diagnostics[0].help.as_deref(), Some("`uses` cannot stand beside `run`"));
