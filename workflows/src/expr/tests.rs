@@ -61,6 +61,10 @@ fn success_is_implied_unless_a_status_function_is_called() {
     assert!(holds(Some("${{ always() && true }}"), Status::Cancelled));
     // A text with an expression in it is a text, and true: GitHub's own trap.
     assert!(holds(Some("${{ false }} && ${{ false }}"), Status::Success));
+    // What stands outside of the braces calls nothing; what stands within does.
+    let (outside, within) = ("always() && ${{ true }}", "${{ always() }} && true");
+    assert!(!holds(Some(outside), Status::Failure) && holds(Some(outside), Status::Success));
+    assert!(holds(Some(within), Status::Failure) && holds(Some("!cancelled()"), Status::Failure));
 }
 
 #[test]

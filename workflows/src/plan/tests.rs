@@ -179,6 +179,9 @@ jobs:
     assert_eq!(names(Expansion::Jobs(jobs)), ["b.0 b (one)", "b.1 b (Two)"]);
     let bad = [("a", Conclusion::Success, json!({"list": "nonsense"}))];
     assert!(names(expand_in(text, "b", &bad, false))[0].starts_with("7:24 job `b`: Error parsing JSON"));
+    // Of a job that is skipped nothing else is evaluated.
+    let skipped = text.replace("needs: a", "needs: a\n    if: false");
+    assert_eq!(names(expand_in(&skipped, "b", &bad, false)), ["skipped b"]);
 }
 
 #[test]
