@@ -61,6 +61,7 @@ const SCALARS: Shape = Shape::Map(&[map_of(&Shape::Either(&[Shape::Text, Shape::
 pub(super) const WORKFLOW: Shape = Shape::Map(&[keys(
     &[
         ("name", Shape::Text),
+        ("description", Shape::Text),
         ("run-name", Shape::In(Scope::WORKFLOW, &Shape::Text)),
         ("on", Shape::Elsewhere),
         ("permissions", PERMISSIONS),

@@ -254,3 +254,23 @@ fn a_tab_may_part_a_key_and_its_value() {
     let name = workflow.jobs[0].name.as_ref().unwrap();
     assert_eq!((name.value.as_str(), name.at.column), ("y", 12));
 }
+
+#[test]
+fn what_only_githubs_service_refuses_is_refused_at_its_place() {
+    assert_eq!(remarks(&format!("description: d\n{}", job("    steps: []\n"))), Vec::<String>::new());
+    for uses in ["actions/checkout", "checkout@v4", "/a@v1", "a/b@", "a/b@v1@v2"] {
+        assert_eq!(remarks(&job(&format!("    steps: [{{ uses: {uses} }}]\n"))), ["5:21 action-reference"], "{uses}");
+    }
+    for uses in ["docker://alpine", "a/b/c@v1", ".\\a"] {
+        assert_eq!(remarks(&job(&format!("    steps: [{{ uses: '{uses}' }}]\n"))), ["5:21 unknown-action"], "{uses}");
+    }
+    let group = |group: &str| remarks(&format!("on: push\njobs:\n  a:\n    runs-on: {{ group: '{group}' }}\n"));
+    for bad in ["a/b", "org/", "org/a/b"] {
+        assert_eq!(group(bad), ["4:23 runner-group"], "{bad}");
+    }
+    for right in ["a", "org/a", "enterprise/a", "${{ github.ref }}/a/b"] {
+        assert_eq!(group(right), Vec::<String>::new(), "{right}");
+    }
+    let named = |length: usize| remarks(&job(&format!("    concurrency: {}\n", "g".repeat(length))));
+    assert_eq!((named(400), named(401)), (Vec::new(), vec!["5:18 concurrency-group".to_owned()]));
+}

@@ -97,6 +97,9 @@ fn runs_on(node: &Node, sink: &mut Sink<'_>) -> RunsOn {
         gpu_name: get(node, "gpu-name").and_then(Node::to_text),
         ..RunsOn::default()
     };
+    if let Some(group) = get(node, "group") {
+        check_group(group, sink);
+    }
     if let Some(gpus) = get(node, "gpus") {
         match scalar_value(gpus).as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= 64) {
             Some(count) => runs_on.gpus = count,
@@ -115,6 +118,17 @@ fn runs_on(node: &Node, sink: &mut Sink<'_>) -> RunsOn {
         runs_on.gpus = 1;
     }
     runs_on
+}
+
+/// A group of runners with a `/` in its name is one of an organization or an enterprise, as on GitHub.
+fn check_group(node: &Node, sink: &mut Sink<'_>) {
+    let name = node.text().unwrap_or_default();
+    let Some((owner, group)) = name.split_once('/') else { return };
+    let known = ["org", "organization", "ent", "enterprise"].contains(&owner);
+    if !crate::expr::has_expression(&name) && (!known || group.is_empty() || group.contains('/')) {
+        let message = "a group is a name, or `organization/` or `enterprise/` and a name";
+        sink.error(node.at, node.length, "runner-group", message.to_owned());
+    }
 }
 
 fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {

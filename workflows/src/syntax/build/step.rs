@@ -79,6 +79,13 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     if text.starts_with("./") {
         return ActionRef::Local(text);
     }
+    // What is empty or holds an expression was complained about already.
+    if !text.is_empty() && !crate::expr::has_expression(&text) && !is_reference(&text) {
+        let shown = crate::expr::shortened(&text);
+        let message = format!("an action is named `owner/repository[/path]@version` or `./path`, not `{shown}`");
+        sink.error(node.at, node.length, "action-reference", message);
+        return ActionRef::Unknown(text);
+    }
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (text.as_str(), None),
@@ -109,6 +116,16 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     });
     sink.push(diagnostic);
     ActionRef::Unknown(text)
+}
+
+/// As GitHub reads `uses`: an image, a path, or an owner, a repository and one version.
+fn is_reference(text: &str) -> bool {
+    if text.starts_with("docker://") || text.starts_with(".\\") {
+        return true;
+    }
+    let Some((path, version)) = text.split_once('@') else { return false };
+    let names = path.split(['/', '\\']).filter(|name| !name.is_empty()).count();
+    names >= 2 && !version.is_empty() && !version.contains('@')
 }
 
 /// Inputs that the action does not read.

@@ -220,6 +220,8 @@ fn is_ours_alone(diagnostic: &Diagnostic) -> bool {
         }
         // It knows no action of ours.
         "unknown-input" => true,
+        // The service asks for it (`WorkflowTemplateConverter` of actions/runner); the package does not.
+        "action-reference" => true,
         // It takes `env: ${{ … }}` of a workflow, and does nothing with it.
         "expression-not-allowed" => diagnostic.message.starts_with("the keys must be written out"),
         _ => false,
