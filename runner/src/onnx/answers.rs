@@ -18,6 +18,8 @@ use crate::dataset::{Values, list};
 pub(super) struct Answer {
     pub name: String,
     pub values: Values,
+    /// Rows that are awaited: room for them is made once.
+    rows: usize,
     /// Values of a row.
     pub width: usize,
     /// Classes by name, where the model answers with maps (ZipMap); else empty.
@@ -31,10 +33,12 @@ pub(super) struct Answer {
 pub(super) struct Answers(Vec<Answer>);
 
 impl Answers {
-    pub(super) fn new(names: &[String]) -> Self {
+    /// Those to `rows` rows.
+    pub(super) fn new(names: &[String], rows: usize) -> Self {
         let answer = |name: &String| Answer {
             name: name.clone(),
             values: Values::F32(Vec::new()),
+            rows,
             width: 0,
             keys: Vec::new(),
             epsilon: 0.0,
@@ -69,7 +73,11 @@ impl Answer {
                 self.epsilon = $epsilon;
                 match &mut self.values {
                     Values::$variant(all) => all.extend_from_slice(data),
-                    _ => self.values = Values::$variant(data.to_vec()),
+                    _ => {
+                        let mut all = Vec::with_capacity(self.rows * self.width);
+                        all.extend_from_slice(data);
+                        self.values = Values::$variant(all);
+                    }
                 }
             }};
         }

@@ -109,7 +109,7 @@ impl Session {
 
     /// Runs the model on one side of a chunk, batch by batch.
     fn answers(&mut self, side: &Inputs, converted: &Converted, read: &Read) -> Result<Answers, EvalError> {
-        let mut answers = Answers::new(&self.wanted);
+        let mut answers = Answers::new(&self.wanted, read.rows);
         for start in (0..read.rows).step_by(self.batches.rows) {
             let count = self.batches.rows.min(read.rows - start);
             let width = if self.batches.padded { self.batches.rows } else { count };
