@@ -336,7 +336,9 @@ fn calls_within_a_call_that_waits_wait_too_and_names_are_of_bounded_length() {
     assert_eq!(play.play(passes), None);
     assert_eq!(play.told, ["top: PlaceAsked", "top/deep: PlaceAsked"]);
 
-    let long = format!("on: push\njobs:\n  call: {{ uses: ./in.yml, concurrency: {} }}\n", "g".repeat(401));
+    // Written out, so long a name is refused when the file is read.
+    let long = "g".repeat(401);
+    let long = format!("on: push\njobs:\n  call: {{ uses: ./in.yml, concurrency: '{long}${{{{ github.ref }}}}' }}\n");
     let mut play = Play::new(&long, &[("./in.yml", GROUPED_INNER)]);
     assert_eq!(play.play(passes), Some(Conclusion::Failure));
     assert_eq!(play.told, ["job `call`: the name of a concurrency group has at most 400 characters"]);
