@@ -56,7 +56,7 @@ impl Function {
             Function::FromJson | Function::ToJson => (1, 1),
             Function::Join => (1, 2),
             Function::Always | Function::Cancelled => (0, 0),
-            // On GitHub these take job ids in a job's condition.
+            // Ids of jobs, in a job's condition alone: see `Names::status_takes_jobs`.
             Function::Failure | Function::Success => (0, usize::MAX),
         }
     }

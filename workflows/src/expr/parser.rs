@@ -17,6 +17,10 @@ pub const MAX_LENGTH: usize = 21_000;
 pub trait Names {
     fn has_context(&self, name: &str) -> bool;
     fn has_function(&self, function: Function) -> bool;
+    /// Whether `success()` and `failure()` take ids of jobs: in a job's condition, not in a step's.
+    fn status_takes_jobs(&self) -> bool {
+        true
+    }
 }
 
 /// A parsed expression.
@@ -303,7 +307,10 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
         let Some(function) = Function::named(name).filter(|function| self.names.has_function(*function)) else {
             return error(format!("Unrecognized function: '{name}'"));
         };
-        let (fewest, most) = function.arity();
+        let (fewest, most) = match function.arity() {
+            (fewest, _) if function.is_status() && !self.names.status_takes_jobs() => (fewest, 0),
+            both => both,
+        };
         if arguments.len() < fewest {
             return error(format!("Too few parameters supplied: '{name}'"));
         }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    Concurrency, Defaults, Located, Template, Workflow,
+    Concurrency, Defaults, Located, Permissions, Template, Workflow,
     diagnostic::Sink,
     on,
     yaml::{Kind, Node, Scalar},
@@ -35,6 +35,7 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
         name: get(root, "name").and_then(Node::to_text).filter(|name| !name.is_empty()),
         run_name: template(root, "run-name"),
         on,
+        permissions: get(root, "permissions").and_then(Permissions::read),
         env: texts(root, "env"),
         defaults: defaults(root),
         concurrency: concurrency(root, sink),

@@ -8,6 +8,7 @@ use super::{
     CallSecrets, Diagnostic, Input, InputKind, Job, JobBody, Located, Template, Workflow, WorkflowCall,
     deadlock::{self, Held},
     diagnostic::Sink,
+    permissions::{self, Permissions},
 };
 use serde_json::Value;
 
@@ -45,21 +46,30 @@ fn calls(workflow: &Workflow) -> impl Iterator<Item = String> {
 pub fn check_calls<'w>(workflow: &'w Workflow, find: &dyn Fn(&str) -> Option<&'w Workflow>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut chain = vec![workflow.file.as_str()];
-    descend(workflow, find, &mut chain, &[], &mut found);
+    descend(workflow, find, &mut chain, Around::default(), &mut found);
     found
+}
+
+/// What the calls that lead to a workflow bring with them.
+#[derive(Clone, Default)]
+struct Around<'w> {
+    /// Places in concurrency groups.
+    held: Vec<Held>,
+    /// What it may ask for; none where nobody says.
+    permissions: Option<&'w Permissions>,
 }
 
 fn descend<'w>(
     workflow: &'w Workflow,
     find: &dyn Fn(&str) -> Option<&'w Workflow>,
     chain: &mut Vec<&'w str>,
-    held: &[Held],
+    around: Around<'w>,
     found: &mut Vec<Diagnostic>,
 ) {
     let mut sink = Sink::new(&workflow.file);
     // What its own jobs and it ask for was looked at when it was read.
-    deadlock::check_jobs(workflow, held, &mut sink);
-    let mut inner: Vec<(&Workflow, Vec<Held>)> = Vec::new();
+    deadlock::check_jobs(workflow, &around.held, &mut sink);
+    let mut inner: Vec<(&Workflow, Around<'_>)> = Vec::new();
     for job in workflow.jobs.values() {
         let JobBody::Call { uses, .. } = &job.body else { continue };
         let length = uses.value.chars().count().clamp(1, 200) as u32;
@@ -75,9 +85,13 @@ fn descend<'w>(
             continue;
         };
         check(job, takes, &mut sink);
-        let around = [deadlock::by_workflow(workflow), deadlock::by_job(workflow, job)];
-        let around: Vec<Held> = held.iter().cloned().chain(around.into_iter().flatten()).collect();
-        if let Some(holder) = deadlock::holder(called.concurrency.as_ref(), &around) {
+        let permissions = permissions::given(job, workflow, around.permissions);
+        if let Some(allowed) = permissions {
+            permissions::check_call(job, called, allowed, &mut sink);
+        }
+        let held = [deadlock::by_workflow(workflow), deadlock::by_job(workflow, job)];
+        let held: Vec<Held> = around.held.iter().cloned().chain(held.into_iter().flatten()).collect();
+        if let Some(holder) = deadlock::holder(called.concurrency.as_ref(), &held) {
             let message = format!("`{}` never starts: it asks for the place that {} has", uses.value, holder.by());
             sink.warn(uses.at, length, "concurrency-deadlock", message);
         }
@@ -88,13 +102,13 @@ fn descend<'w>(
             sink.error(uses.at, length, "call-depth", message);
         } else if !inner.iter().any(|(other, _)| other.file == called.file) {
             // Once for each file, as the first job that calls it does: all ways to it could be very many.
-            inner.push((called, around));
+            inner.push((called, Around { held, permissions }));
         }
     }
     found.extend(sink.finish());
-    for (called, held) in inner {
+    for (called, around) in inner {
         chain.push(&called.file);
-        descend(called, find, chain, &held, found);
+        descend(called, find, chain, around, found);
         chain.pop();
     }
 }

@@ -16,6 +16,7 @@ mod hint;
 mod injection;
 mod nearest;
 mod on;
+mod permissions;
 mod render;
 mod schema;
 mod scope;
@@ -32,6 +33,7 @@ pub use action::{
 pub use calls::{Called, MAX_CALL_DEPTH, check_calls, gather_called};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::forbid_untrusted_text;
+pub use permissions::{Access, Permissions};
 pub use render::{Paint, to_github, to_text};
 pub use workflow::*;
 pub use yaml::{MAX_BYTES, MAX_NODE_DEPTH, MAX_NODES};

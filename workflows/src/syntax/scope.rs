@@ -101,4 +101,8 @@ impl Names for Scope {
             | Function::ToJson => true,
         }
     }
+
+    fn status_takes_jobs(&self) -> bool {
+        self.0 & STEPS == 0
+    }
 }

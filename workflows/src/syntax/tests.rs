@@ -128,6 +128,48 @@ fn a_matrix_that_is_written_out_is_checked() {
 }
 
 #[test]
+fn the_status_of_named_jobs_is_asked_in_a_jobs_condition_alone() {
+    let condition = |job: &str, step: &str| {
+        remarks(&format!(
+            "on: push\njobs:\n  a: {{ runs-on: x, steps: [{{ run: \"true\" }}] }}\n  b:\n    needs: a\n    if: {job}\n    \
+             runs-on: x\n    steps:\n      - if: {step}\n        run: \"true\"\n"
+        ))
+    };
+    assert_eq!(condition("success('a') || failure('a')", "success() || failure()"), [""; 0]);
+    assert_eq!(condition("always()", "success('a')"), ["9:13 expression"]);
+    assert_eq!(condition("always('a')", "failure('a')"), ["6:9 expression", "9:13 expression"]);
+}
+
+#[test]
+fn a_called_workflow_asks_for_no_more_permissions_than_its_caller_may_give() {
+    let found = |caller: &str, called: &str| -> Vec<String> {
+        let caller = parse("w.yml", caller).0.unwrap();
+        let called = parse("c.yml", called).0.unwrap();
+        let found = check_calls(&caller, &|_| Some(&called));
+        found.iter().map(|each| format!("{}:{} {}", each.line, each.column, each.message)).collect()
+    };
+    let caller = |top: &str, job: &str| format!("on: push\n{top}\njobs:\n  a:\n    uses: ./c.yml\n{job}\n");
+    let called = |top: &str, job: &str| format!("on: workflow_call\n{top}\njobs:\n  b:\n    runs-on: x\n{job}\n");
+    let (writes, reads) = ("permissions: { actions: write }", "permissions: { actions: read, checks: read }");
+    let none = Vec::<String>::new();
+    // The job's word counts before its workflow's; where nobody says, nothing is known.
+    assert_eq!(found(&caller(writes, ""), &called(writes, "")), none);
+    assert_eq!(found(&caller("", ""), &called("permissions: write-all", "")), none);
+    assert_eq!(found(&caller(reads, &format!("    {writes}")), &called(writes, "")), none);
+    assert_eq!(found(&caller("permissions: read-all", ""), &called(reads, "")), none);
+    assert_eq!(
+        found(&caller(writes, &format!("    {reads}")), &called(writes, "")),
+        ["4:3 `./c.yml` asks for the permission `actions: write`; this job may give `actions: read`"]
+    );
+    assert_eq!(
+        found(&caller("permissions: {}", ""), &called("", "    permissions: read-all")),
+        [
+            "4:3 `b` of `./c.yml` asks for the permission `actions: read`, and 12 more; this job may give `actions: none`"
+        ]
+    );
+}
+
+#[test]
 fn a_concurrency_group_that_waits_for_itself_is_said_where_its_names_are_written_out() {
     let own = |top: &str, job: &str| {
         remarks(&format!("on: push\nconcurrency: {top}\njobs:\n  a: {{ runs-on: x, concurrency: {job} }}\n"))

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Place;
+use super::{Permissions, Place};
 use crate::{gate::Policy, ids::JobId};
 
 /// A value and the place that it was written at.
@@ -25,6 +25,8 @@ pub struct Workflow {
     pub name: Option<String>,
     pub run_name: Option<Template>,
     pub on: Triggers,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
     #[serde(default)]
     pub env: IndexMap<String, String>,
     #[serde(default)]
@@ -135,6 +137,8 @@ pub struct Job {
     pub needs: Vec<Located<JobId>>,
     /// The condition as written, with or without `${{ }}`.
     pub condition: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Permissions>,
     pub runs_on: RunsOn,
     pub strategy: Option<Strategy>,
     #[serde(default)]

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     matrix,
     syntax::{
-        CallSecrets, Container, Credentials, Job, JobBody, Located, Matrix, RunsOn, Strategy,
+        CallSecrets, Container, Credentials, Job, JobBody, Located, Matrix, Permissions, RunsOn, Strategy,
         diagnostic::Sink,
         size,
         yaml::{Kind, Node},
@@ -39,6 +39,7 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
         name: template(node, "name"),
         needs: needs(node, sink),
         condition: template(node, "if"),
+        permissions: get(node, "permissions").and_then(Permissions::read),
         runs_on: get(node, "runs-on").map(|node| runs_on(node, sink)).unwrap_or_default(),
         strategy: get(node, "strategy").and_then(|node| strategy(node, sink)),
         outputs: templates(node, "outputs"),
