@@ -51,6 +51,8 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("parse and check, lines", lines), |bencher| {
         bencher.iter(|| parse("w.yml", black_box(&text)));
     });
+    let planned = plan::preview(&parse("w.yml", &text).0.expect("it is valid"), &syntax::Called::new(), &event, None);
+    assert_eq!((planned.jobs.len(), planned.later.len()), (40, 0), "what is measured is not refused on the way");
     group.bench_function(BenchmarkId::new("parse, check and plan, lines", lines), |bencher| {
         bencher.iter(|| {
             let (workflow, _) = parse("w.yml", black_box(&text));
@@ -75,6 +77,8 @@ fn reading(criterion: &mut Criterion) {
         );
         let (workflow, _) = parse("w.yml", &text);
         let workflow = workflow.expect("it is valid");
+        let planned = plan::preview(&workflow, &syntax::Called::new(), &event, None);
+        assert_eq!(planned.jobs.len() as u64, rows);
         group.throughput(Throughput::Elements(rows));
         group.bench_function(BenchmarkId::new("plan a matrix, rows", rows), |bencher| {
             bencher.iter(|| plan::preview(&workflow, &syntax::Called::new(), &event, None));

@@ -1,7 +1,7 @@
 //! Matrices: vectors, `exclude`, `include` → rows.
 
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How many jobs one matrix may make, as on GitHub.
 pub const MAX_ROWS: usize = 256;
@@ -21,51 +21,22 @@ pub struct InvalidMatrix(pub String);
 /// product none of whose original values it would overwrite, and is a row of its own where there is
 /// no such row.
 pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
-    let Value::Object(entries) = matrix else {
-        return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
-    };
-    let mut vectors: Vec<(&String, &Vec<Value>)> = Vec::new();
-    let (mut include, mut exclude): (&[Value], &[Value]) = (&[], &[]);
-    for (name, values) in entries {
-        let Value::Array(values) = values else {
-            if values.is_null() && (name == "include" || name == "exclude") {
-                continue;
-            }
-            return Err(InvalidMatrix(format!("`{name}` of the matrix is no list")));
-        };
-        match name.as_str() {
-            "include" => include = values,
-            "exclude" => exclude = values,
-            _ if values.is_empty() => {
-                return Err(InvalidMatrix(format!("the matrix vector `{name}` has no values")));
-            }
-            _ => vectors.push((name, values)),
-        }
-    }
-    let mut rows = product(&vectors)?;
-    let originals = |name: &String| vectors.iter().any(|(each, _)| each.eq_ignore_ascii_case(name));
-    for excluded in exclude {
-        let excluded = mapping(excluded, "exclude")?;
-        if excluded.is_empty() {
-            return Err(InvalidMatrix("a member of `exclude` names no key".to_owned()));
-        }
-        if let Some(name) = excluded.keys().find(|name| !originals(name)) {
-            return Err(InvalidMatrix(no_such_vector(name)));
-        }
+    let parts = Parts::read(matrix)?;
+    let mut rows = parts.product();
+    for excluded in &parts.exclude {
         rows.retain(|row| !excluded.iter().all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value))));
     }
     let product = rows.len();
-    for included in include {
-        let included = mapping(included, "include")?;
+    for &included in &parts.include {
         let mut added = false;
         for row in &mut rows[..product] {
             let fits = included
                 .iter()
-                .filter(|(name, _)| originals(name))
+                .filter(|(name, _)| parts.has_vector(name))
                 .all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)));
             if fits {
                 added = true;
-                let more = included.iter().filter(|(name, _)| !originals(name));
+                let more = included.iter().filter(|(name, _)| !parts.has_vector(name));
                 row.extend(more.map(|(name, value)| (name.clone(), value.clone())));
             }
         }
@@ -79,6 +50,91 @@ pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
     Ok(rows)
 }
 
+/// Whether [`rows`] gives rows, without making them where their number cannot be too large.
+pub(crate) fn check(matrix: &Value) -> Result<(), InvalidMatrix> {
+    let parts = Parts::read(matrix)?;
+    match parts.count + parts.include.len() <= MAX_ROWS {
+        true => Ok(()),
+        false => rows(matrix).map(drop),
+    }
+}
+
+/// What a matrix is made of.
+struct Parts<'m> {
+    vectors: Vec<(&'m String, &'m Vec<Value>)>,
+    /// Rows of the product of the vectors.
+    count: usize,
+    include: Vec<&'m Map<String, Value>>,
+    exclude: Vec<&'m Map<String, Value>>,
+}
+
+impl<'m> Parts<'m> {
+    fn read(matrix: &'m Value) -> Result<Self, InvalidMatrix> {
+        let Value::Object(entries) = matrix else {
+            return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
+        };
+        let mut vectors: Vec<(&String, &Vec<Value>)> = Vec::new();
+        let (mut include, mut exclude): (&[Value], &[Value]) = (&[], &[]);
+        for (name, values) in entries {
+            let Value::Array(values) = values else {
+                if values.is_null() && (name == "include" || name == "exclude") {
+                    continue;
+                }
+                return Err(InvalidMatrix(format!("`{name}` of the matrix is no list")));
+            };
+            match name.as_str() {
+                "include" => include = values,
+                "exclude" => exclude = values,
+                _ if values.is_empty() => {
+                    return Err(InvalidMatrix(format!("the matrix vector `{name}` has no values")));
+                }
+                _ => vectors.push((name, values)),
+            }
+        }
+        let count = match vectors.is_empty() {
+            true => 0,
+            false => vectors.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len())),
+        };
+        // Before `exclude`, as on GitHub; and before a product of hostile size is made.
+        if count > MAX_ROWS {
+            return Err(too_many(count));
+        }
+        let exclude = exclude.iter().map(|each| mapping(each, "exclude")).collect::<Result<_, _>>()?;
+        let include = include.iter().map(|each| mapping(each, "include")).collect::<Result<_, _>>()?;
+        let parts = Self { vectors, count, include, exclude };
+        for excluded in &parts.exclude {
+            if excluded.is_empty() {
+                return Err(InvalidMatrix("a member of `exclude` names no key".to_owned()));
+            }
+            if let Some(name) = excluded.keys().find(|name| !parts.has_vector(name)) {
+                return Err(InvalidMatrix(no_such_vector(name)));
+            }
+        }
+        Ok(parts)
+    }
+
+    fn has_vector(&self, name: &str) -> bool {
+        self.vectors.iter().any(|(each, _)| each.eq_ignore_ascii_case(name))
+    }
+
+    fn product(&self) -> Vec<Row> {
+        // Every row has the same names: they are hashed for one of them.
+        let names: Row = self.vectors.iter().map(|(name, _)| ((*name).clone(), Value::Null)).collect();
+        // The last vector's values change fastest. Each row is made from its number: grown vector by vector, a matrix of
+        // many vectors would be copied for each of them.
+        let row = |number: usize| {
+            let mut row = names.clone();
+            let mut every = self.count;
+            for (value, (_, values)) in row.values_mut().zip(&self.vectors) {
+                every /= values.len();
+                value.clone_from(&values[number / every % values.len()]);
+            }
+            row
+        };
+        (0..self.count).map(row).collect()
+    }
+}
+
 /// What is said of a key under `exclude` that no vector has.
 pub(crate) fn no_such_vector(name: &str) -> String {
     format!("the key `{}` under `exclude` is no vector of the matrix", crate::expr::shortened(name))
@@ -89,36 +145,11 @@ fn get<'r>(row: &'r Row, name: &str) -> Option<&'r Value> {
     row.get(name).or_else(|| row.iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-fn product(vectors: &[(&String, &Vec<Value>)]) -> Result<Vec<Row>, InvalidMatrix> {
-    if vectors.is_empty() {
-        return Ok(Vec::new());
-    }
-    let count = vectors.iter().fold(1_usize, |count, (_, values)| count.saturating_mul(values.len()));
-    // Before `exclude`, as on GitHub; and before a product of hostile size is made.
-    if count > MAX_ROWS {
-        return Err(too_many(count));
-    }
-    // Every row has the same names: they are hashed for one of them.
-    let names: Row = vectors.iter().map(|(name, _)| ((*name).clone(), Value::Null)).collect();
-    // The last vector's values change fastest. Each row is made from its number: grown vector by vector, a matrix of
-    // many vectors would be copied for each of them.
-    let row = |number: usize| {
-        let mut row = names.clone();
-        let mut every = count;
-        for (value, (_, values)) in row.values_mut().zip(vectors) {
-            every /= values.len();
-            value.clone_from(&values[number / every % values.len()]);
-        }
-        row
-    };
-    Ok((0..count).map(row).collect())
-}
-
 fn too_many(count: usize) -> InvalidMatrix {
     InvalidMatrix(format!("the matrix makes {count} jobs; at most {MAX_ROWS} are allowed"))
 }
 
-fn mapping<'v>(value: &'v Value, name: &str) -> Result<&'v serde_json::Map<String, Value>, InvalidMatrix> {
+fn mapping<'v>(value: &'v Value, name: &str) -> Result<&'v Map<String, Value>, InvalidMatrix> {
     value.as_object().ok_or_else(|| InvalidMatrix(format!("a member of `{name}` is a mapping")))
 }
 

@@ -84,23 +84,53 @@ pub const MAX_INTERPOLATED: usize = 16 << 20;
 
 /// Replaces every `${{ }}` in a text by its value as GitHub prints it.
 pub fn interpolate(template: &str, environment: &Environment<'_>) -> Result<String, Error> {
-    let mut text = String::with_capacity(template.len());
-    for segment in segments(template) {
-        match segment? {
-            Segment::Text(literal) => text.push_str(literal),
+    Prepared::new(template, environment)?.interpolate(environment)
+}
+
+/// A text whose expressions are parsed, to be evaluated for row after row.
+pub(crate) struct Prepared<'s> {
+    pieces: Vec<Piece<'s>>,
+    bytes: usize,
+}
+
+enum Piece<'s> {
+    Text(&'s str),
+    /// Where it begins; none is an empty one.
+    Expression(usize, Option<parser::Tree<'s>>),
+}
+
+impl<'s> Prepared<'s> {
+    pub(crate) fn new(template: &'s str, names: &dyn Names) -> Result<Self, Error> {
+        let piece = |segment| match segment? {
+            Segment::Text(literal) => Ok(Piece::Text(literal)),
             Segment::Expression { source, at } => {
-                let value = evaluate_datum(source, environment).map_err(|error| error.moved(at))?;
-                let value = value.to_text();
-                if text.len() + value.len() > MAX_INTERPOLATED {
-                    let message =
-                        format!("the text has more than {MAX_INTERPOLATED} bytes once its expressions are replaced");
-                    return Err(Error::evaluation(message).moved(at));
+                Ok(Piece::Expression(at, parser::parse(source, names).map_err(|error| error.moved(at))?))
+            }
+        };
+        Ok(Self { pieces: segments(template).map(piece).collect::<Result<_, Error>>()?, bytes: template.len() })
+    }
+
+    pub(crate) fn interpolate(&self, environment: &Environment<'_>) -> Result<String, Error> {
+        let mut text = String::with_capacity(self.bytes);
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Expression(_, None) => {}
+                Piece::Expression(at, Some(tree)) => {
+                    let value = evaluate::evaluate(tree, environment).map_err(|error| error.moved(*at))?;
+                    let value = value.to_text();
+                    if text.len() + value.len() > MAX_INTERPOLATED {
+                        let message = format!(
+                            "the text has more than {MAX_INTERPOLATED} bytes once its expressions are replaced"
+                        );
+                        return Err(Error::evaluation(message).moved(*at));
+                    }
+                    text.push_str(&value);
                 }
-                text.push_str(&value);
             }
         }
+        Ok(text)
     }
-    Ok(text)
 }
 
 /// The value of a template: the expression's own value where the text is one `${{ }}` and nothing

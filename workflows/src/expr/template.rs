@@ -65,7 +65,7 @@ pub(crate) fn has_expression(text: &str) -> bool {
 fn opening(text: &str) -> Option<usize> {
     let mut from = 0;
     loop {
-        let at = from + text[from..].find('$')?;
+        let at = from + memchr::memchr(b'$', &text.as_bytes()[from..])?;
         if text[at..].starts_with("${{") {
             return Some(at);
         }

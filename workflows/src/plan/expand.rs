@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Expansion, JobConcurrency, NeedResult, PlannedCall, PlannedJob, needs_context};
 use crate::{
-    expr::{self, Datum, Environment, Status},
+    expr::{self, Datum, Environment, Prepared, Status},
     ids::{JobId, JobKey},
     matrix,
     run::Conclusion,
@@ -102,16 +102,23 @@ impl Expander<'_> {
             ("job-total".to_owned(), Value::from(total)),
             ("max-parallel".to_owned(), parallel),
         ]);
+        // Parsed with the first row, whose contexts it may name, for all of them.
+        let mut name = None;
         let (mut jobs, mut calls) = (Vec::new(), Vec::new());
         for (index, row) in rows {
             let mut strategy = strategy.clone();
             strategy["job-index"] = Value::from(index.unwrap_or(0));
             show(environment, "matrix", &row);
             show(environment, "strategy", &strategy);
+            if let (None, Some(written)) = (&name, &self.job.name) {
+                let prepared = Prepared::new(&written.value, environment);
+                name = Some(prepared.map_err(|error| self.failed(written.at, &error.message))?);
+            }
             match &self.job.body {
-                JobBody::Steps(_) => {
-                    jobs.push(PlannedJob { outlives_cancel, ..self.planned(index, row, strategy, environment)? })
-                }
+                JobBody::Steps(_) => jobs.push(PlannedJob {
+                    outlives_cancel,
+                    ..self.planned(index, row, strategy, name.as_ref(), environment)?
+                }),
                 JobBody::Call { uses, with, .. } => {
                     let given = with
                         .iter()
@@ -119,7 +126,7 @@ impl Expander<'_> {
                     calls.push(PlannedCall {
                         key: JobKey::new(self.id, index),
                         uses: uses.value.clone(),
-                        name: self.name(&row, environment)?,
+                        name: self.name(name.as_ref(), &row, environment)?,
                         with: given.collect::<Result<_, Box<Diagnostic>>>()?,
                         concurrency: self.concurrency(environment)?,
                         matrix: row,
@@ -136,7 +143,8 @@ impl Expander<'_> {
 
     /// Whether its condition would hold if the run were cancelled now.
     fn outlives_cancel(&self, environment: &mut Environment<'_>) -> bool {
-        let Some(condition) = &self.job.condition else { return false };
+        // Without a call there is `success() &&` before it.
+        let Some(condition) = self.job.condition.as_ref().filter(|text| text.value.contains('(')) else { return false };
         let status = std::mem::replace(&mut environment.status, Status::Cancelled);
         let holds = expr::condition(Some(&condition.value), environment);
         environment.status = status;
@@ -148,6 +156,7 @@ impl Expander<'_> {
         index: Option<usize>,
         row: matrix::Row,
         strategy: IndexMap<String, Value>,
+        name: Option<&Prepared<'_>>,
         environment: &Environment<'_>,
     ) -> Result<PlannedJob, Box<Diagnostic>> {
         let (runs_on, gpus) = self.runs_on(&self.job.runs_on, environment)?;
@@ -164,7 +173,7 @@ impl Expander<'_> {
         Ok(PlannedJob {
             key: JobKey::new(self.id, index),
             id: self.id.clone(),
-            name: self.name(&row, environment)?,
+            name: self.name(name, &row, environment)?,
             needs: self.job.needs.iter().map(|need| need.value.clone()).collect(),
             matrix: row,
             strategy,
@@ -238,10 +247,19 @@ impl Expander<'_> {
     }
 
     /// `name:`, with the row's values behind it where the name itself does not use the matrix.
-    fn name(&self, row: &matrix::Row, environment: &Environment<'_>) -> Result<String, Box<Diagnostic>> {
-        let (name, uses_matrix) = match &self.job.name {
+    fn name(
+        &self,
+        prepared: Option<&Prepared<'_>>,
+        row: &matrix::Row,
+        environment: &Environment<'_>,
+    ) -> Result<String, Box<Diagnostic>> {
+        let (name, uses_matrix) = match self.job.name.as_ref().zip(prepared) {
             None => (self.id.as_str().to_owned(), false),
-            Some(template) => (self.text(template, environment)?, expr::has_expression(&template.value)),
+            Some((written, prepared)) => {
+                let name =
+                    prepared.interpolate(environment).map_err(|error| self.failed(written.at, &error.message))?;
+                (name, expr::has_expression(&written.value))
+            }
         };
         if uses_matrix {
             return Ok(name);

@@ -185,6 +185,18 @@ jobs:
 }
 
 #[test]
+fn every_row_has_a_name_of_its_own() {
+    let text = "on: push
+jobs:
+  a:
+    name: on ${{ matrix.os }}, ${{ strategy.job-index }}
+    runs-on: x
+    strategy: {matrix: {os: [one, two]}}
+";
+    assert_eq!(names(expand_in(text, "a", &[], false)), ["a.0 on one, 0", "a.1 on two, 1"]);
+}
+
+#[test]
 fn every_row_has_a_concurrency_group_of_its_own() {
     let text = "on: push
 jobs:

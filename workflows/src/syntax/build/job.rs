@@ -203,7 +203,7 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
     let written = value(node);
     if right
         && !has_expression_within(&written)
-        && let Err(error) = matrix::rows(&written)
+        && let Err(error) = matrix::check(&written)
     {
         sink.error(node.at, node.length, "matrix", error.to_string());
     }

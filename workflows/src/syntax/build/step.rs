@@ -79,18 +79,19 @@ fn action_ref(node: &Node, sink: &mut Sink<'_>) -> ActionRef {
     if text.starts_with("./") {
         return ActionRef::Local(text);
     }
-    // What is empty or holds an expression was complained about already.
-    if !text.is_empty() && !crate::expr::has_expression(&text) && !is_reference(&text) {
-        let shown = crate::expr::shortened(&text);
-        let message = format!("an action is named `owner/repository[/path]@version` or `./path`, not `{shown}`");
-        sink.error(node.at, node.length, "action-reference", message);
-        return ActionRef::Unknown(text);
-    }
     let (name, version) = match text.split_once('@') {
         Some((name, version)) => (name, Some(version)),
         None => (text.as_str(), None),
     };
     let known = builtin::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let named = known.is_some() && version.is_some_and(|version| !version.is_empty() && !version.contains('@'));
+    // What is empty or holds an expression was complained about already.
+    if !named && !text.is_empty() && !crate::expr::has_expression(&text) && !is_reference(&text) {
+        let shown = crate::expr::shortened(&text);
+        let message = format!("an action is named `owner/repository[/path]@version` or `./path`, not `{shown}`");
+        sink.error(node.at, node.length, "action-reference", message);
+        return ActionRef::Unknown(text);
+    }
     let message = match (known, version) {
         (Some((_, action)), Some(version)) => {
             // There is one version of ours; of GitHub's every `vN` is an alias of it.
