@@ -81,6 +81,22 @@ impl Bench {
         self.run_spec(&spec).await
     }
 
+    /// Runs a job, and cancels it once its log has the line `ready`; then [`Bench::told_of_cancel`] is there.
+    pub async fn cancelled_when_ready(&mut self, spec: &JobSpec) -> Done {
+        let (log, cancel, told) = (self.log(), self.cancel.clone(), self.told_of_cancel());
+        let (done, ()) = tokio::join!(self.run_spec(spec), async {
+            until("the step is ready", || String::from_utf8_lossy(&log.lock().unwrap()).contains("\nready\n")).await;
+            cancel.cancel();
+            std::fs::write(told, "").unwrap();
+        });
+        done
+    }
+
+    /// A file that a step can wait for.
+    pub fn told_of_cancel(&self) -> PathBuf {
+        self.path().join("cancelled")
+    }
+
     pub fn spec(&self, job: &str) -> JobSpec {
         let mut spec = spec(job);
         spec.secrets = self.secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -5,17 +5,7 @@ use std::time::{Duration, Instant};
 
 use workflows::{run::Conclusion, syntax::Defaults};
 
-use crate::harness::{Bench, Done, repository, until};
-
-/// Runs a job on a commit, and cancels it once its log has the line `ready`.
-async fn cancelled_when_ready(bench: &mut Bench, job: &str) -> Done {
-    let (log, cancel) = (bench.log(), bench.cancel.clone());
-    let (done, ()) = tokio::join!(bench.run(job), async {
-        until("the step is ready", || String::from_utf8_lossy(&log.lock().unwrap()).contains("\nready\n")).await;
-        cancel.cancel();
-    });
-    done
-}
+use crate::harness::{Bench, Done, repository};
 
 async fn on_commit(bench: &mut Bench, files: &[(&str, &str)], job: &str) -> Done {
     let (source, sha) = repository(bench, files);
@@ -126,13 +116,16 @@ async fn what_is_the_runners_to_say_is_not_the_workflows() {
 #[tokio::test]
 async fn a_step_whose_condition_holds_for_a_cancelled_job_goes_on() {
     let mut bench = Bench::new();
-    let job = r#"
+    let spec = bench.spec(&format!(
+        r#"
     steps:
-      - { if: always(), run: "echo ready; sleep 1; echo went on" }
+      - {{ if: always(), run: "echo ready; until [ -e {} ]; do sleep 0.01; done; echo went on" }}
       - run: echo never
-      - { if: cancelled(), run: "echo cleaned ${{ job.status }}" }
-"#;
-    let done = cancelled_when_ready(&mut bench, job).await;
+      - {{ if: cancelled(), run: "echo cleaned ${{{{ job.status }}}}" }}
+"#,
+        bench.told_of_cancel().display()
+    ));
+    let done = bench.cancelled_when_ready(&spec).await;
     done.concluded(Conclusion::Cancelled).logged("\nwent on\n").logged("\ncleaned cancelled\n").not_logged("\nnever");
     assert_eq!(done.conclusions(), ["success", "skipped", "success"]);
 }
@@ -159,7 +152,6 @@ runs:
 "#;
     let (source, sha) = repository(&bench, &[("clean/action.yml", action)]);
     bench.source = Some(source);
-    let (log, cancel) = (bench.log(), bench.cancel.clone());
     let mut spec = bench.spec(
         r#"
     steps:
@@ -169,10 +161,7 @@ runs:
 "#,
     );
     spec.checkout.sha = sha.parse().unwrap();
-    let (done, ()) = tokio::join!(bench.run_spec(&spec), async {
-        until("the step is ready", || String::from_utf8_lossy(&log.lock().unwrap()).contains("\nready\n")).await;
-        cancel.cancel();
-    });
+    let done = bench.cancelled_when_ready(&spec).await;
     done.concluded(Conclusion::Cancelled)
         .logged("\ncleaning cancelled\n")
         .logged("\nmourning\n")
@@ -192,13 +181,9 @@ runs:
 "#;
     let (source, sha) = repository(&bench, &[("act/action.yml", action)]);
     bench.source = Some(source);
-    let (log, cancel) = (bench.log(), bench.cancel.clone());
     let mut spec = bench.spec("    steps:\n      - uses: assay/checkout@v1\n      - { if: always(), uses: ./act }\n");
     spec.checkout.sha = sha.parse().unwrap();
-    let (done, ()) = tokio::join!(bench.run_spec(&spec), async {
-        until("the step is ready", || String::from_utf8_lossy(&log.lock().unwrap()).contains("\nready\n")).await;
-        cancel.cancel();
-    });
+    let done = bench.cancelled_when_ready(&spec).await;
     done.concluded(Conclusion::Cancelled).logged("\nlast\n").not_logged("\nnever\n");
 }
 
@@ -213,7 +198,7 @@ async fn a_step_is_asked_to_stop_twice_and_then_killed() {
           echo ready; while :; do sleep 0.05 || :; done
 "#;
     let began = Instant::now();
-    let done = cancelled_when_ready(&mut bench, job).await;
+    let done = bench.cancelled_when_ready(&bench.spec(job)).await;
     done.concluded(Conclusion::Cancelled);
     let at = |word: &str| -> u64 {
         done.log.lines().find_map(|line| line.strip_prefix(word)?.trim().parse().ok()).expect("the signal was heard")

@@ -173,8 +173,7 @@ async fn a_step_that_takes_too_long_fails_and_its_children_die() {
 #[tokio::test]
 async fn a_cancelled_job_cleans_up_and_is_cancelled() {
     let mut bench = Bench::new();
-    let (log, cancel) = (bench.log(), bench.cancel.clone());
-    let job = bench.run(
+    let spec = bench.spec(
         r#"
     steps:
       - run: |
@@ -185,10 +184,7 @@ async fn a_cancelled_job_cleans_up_and_is_cancelled() {
       - { if: cancelled(), run: echo knows }
 "#,
     );
-    let (done, ()) = tokio::join!(job, async {
-        until("the step is ready", || String::from_utf8_lossy(&log.lock().unwrap()).contains("\nready\n")).await;
-        cancel.cancel();
-    });
+    let done = bench.cancelled_when_ready(&spec).await;
     done.concluded(Conclusion::Cancelled)
         .logged("\ninterrupted")
         .logged("\ncleaned cancelled")
