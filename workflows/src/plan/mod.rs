@@ -19,10 +19,10 @@ use serde_json::Value;
 use crate::{
     ids::{JobId, JobKey},
     run::Conclusion,
-    syntax::Diagnostic,
+    syntax::{Concurrency, Diagnostic},
 };
 
-pub use call::{PlannedCall, call_inputs, call_outputs, workflow_concurrency};
+pub use call::{PlannedCall, call_inputs, call_outputs, cancels_in_progress, group_name, workflow_concurrency};
 pub use context::{github_context, needs_context};
 pub use dispatch::dispatch_problems;
 pub use expand::{DEFAULT_TIMEOUT_MINUTES, expand};
@@ -74,9 +74,6 @@ pub struct JobConcurrency {
 }
 
 impl JobConcurrency {
-    /// The longest name of a group, in characters; GitHub's limit.
-    pub const MAX_CHARS: usize = 400;
-
     /// Whether both name one group.
     pub fn is_one_with(&self, other: &Self) -> bool {
         self.group.to_lowercase() == other.group.to_lowercase()
@@ -84,9 +81,7 @@ impl JobConcurrency {
 
     /// None where the name is empty, which is no group; the error is a sentence for people.
     pub(crate) fn named(group: String, cancel_in_progress: bool) -> Result<Option<Self>, String> {
-        if group.chars().count() > Self::MAX_CHARS {
-            return Err(format!("the name of a concurrency group has at most {} characters", Self::MAX_CHARS));
-        }
+        Concurrency::check_name(&group)?;
         Ok(Some(Self { group, cancel_in_progress }).filter(|concurrency| !concurrency.group.is_empty()))
     }
 }

@@ -83,9 +83,6 @@ fn not_applicable(key: &Node, name: &str, sink: &mut Sink<'_>) {
     sink.push(diagnostic);
 }
 
-/// How long the name of a concurrency group may be.
-const MAX_GROUP: usize = 400;
-
 fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     let node = get(parent, "concurrency")?;
     if let Some(queue) = get(node, "queue").filter(|queue| queue.text().as_deref() == Some("max")) {
@@ -93,9 +90,7 @@ fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     }
     let group = if matches!(node.kind, Kind::Scalar { .. }) { Some(node) } else { get(node, "group") };
     let name = group.and_then(Node::text).filter(|name| !crate::expr::has_expression(name)).unwrap_or_default();
-    // Counted in UTF-16, as GitHub does.
-    if name.len() > MAX_GROUP && name.encode_utf16().count() > MAX_GROUP {
-        let message = format!("the name of a concurrency group has at most {MAX_GROUP} characters");
+    if let Err(message) = Concurrency::check_name(&name) {
         sink.error(node.at, node.length, "concurrency-group", message);
     }
     match &node.kind {

@@ -128,6 +128,19 @@ pub struct Concurrency {
     pub cancel_in_progress: Option<Template>,
 }
 
+impl Concurrency {
+    /// The longest name of a group, in units of UTF-16; GitHub's limit.
+    pub const MAX_NAME: usize = 400;
+
+    /// The error is a sentence for people.
+    pub(crate) fn check_name(name: &str) -> Result<(), String> {
+        match name.len() > Self::MAX_NAME && name.encode_utf16().count() > Self::MAX_NAME {
+            true => Err(format!("the name of a concurrency group has at most {} characters", Self::MAX_NAME)),
+            false => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Where its key stands.
