@@ -7,9 +7,8 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use workflows::{
-    expr::{Environment, interpolate, template_value},
     ids::{JobKey, RepoName},
-    plan::JobConcurrency,
+    plan::{self, JobConcurrency},
     run::{Answer, CallState, Conclusion, JobEvent, Place, Seat, TOP_LEVEL, call_life, deadlock},
     syntax::Workflow,
 };
@@ -29,7 +28,7 @@ use crate::{
 /// Puts a new run into the group that its workflow names. A name that cannot be made is no reason not to run.
 pub fn assign(run: &mut Run, workflow: &Workflow, contexts: &IndexMap<String, Value>, now: Timestamp) {
     let Some(concurrency) = &workflow.concurrency else { return };
-    match interpolate(&concurrency.group.value, &environment(contexts)) {
+    match plan::group_name(concurrency, contexts) {
         Ok(group) if !group.is_empty() => {
             run.group = Some(group);
             run.state = RunState::Pending { since: now };
@@ -37,10 +36,6 @@ pub fn assign(run: &mut Run, workflow: &Workflow, contexts: &IndexMap<String, Va
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, run = run.number, "the concurrency group cannot be evaluated"),
     }
-}
-
-fn environment(contexts: &IndexMap<String, Value>) -> Environment<'static> {
-    Environment { contexts: contexts.clone(), ..Environment::default() }
 }
 
 /// Lets a pending run start if its group is free, else makes it the group's next; true where the run
@@ -236,12 +231,11 @@ async fn conclude_cancelled(app: &App, run: &Stored<Run>, reason: String) -> any
 
 async fn cancels_in_progress(app: &App, run: &Run) -> anyhow::Result<bool> {
     let workflow = runs::workflow(app, run).await?;
-    let Some(template) = workflow.concurrency.as_ref().and_then(|own| own.cancel_in_progress.as_ref()) else {
+    let Some(concurrency) = workflow.concurrency.as_ref().filter(|own| own.cancel_in_progress.is_some()) else {
         return Ok(false);
     };
     let contexts = runs::contexts(app, run, &workflow).await?;
-    let value = template_value(&template.value, &environment(&contexts));
-    Ok(value.is_ok_and(|value| value == Value::Bool(true) || value == Value::String("true".to_owned())))
+    Ok(plan::cancels_in_progress(concurrency, &contexts).unwrap_or(false))
 }
 
 /// Asks a run to stop; its reconciliation does the rest. A run that changed meanwhile is asked again.

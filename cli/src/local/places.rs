@@ -28,8 +28,5 @@ pub(super) fn deadlock_of_call(
 ) -> Option<String> {
     let life = call_life(groups, call)?;
     let (wanted, _) = life.asks()?;
-    match life.waits_for_itself() {
-        true => Some(deadlock(&wanted.group, call.as_str(), "the workflow that it calls")),
-        false => deadlock_of_job(run, groups, call, wanted),
-    }
+    life.deadlock_with_itself().or_else(|| deadlock_of_job(run, groups, call, wanted))
 }

@@ -2,7 +2,7 @@
 
 use workflows::{
     ids::JobKey,
-    run::{Answer, CallEvent, Seat, call_life, call_lives, deadlock, tell_call},
+    run::{Answer, CallEvent, Seat, call_life, call_lives, tell_call},
 };
 
 use super::{Asks, wake_next};
@@ -23,8 +23,7 @@ pub async fn enter(app: &App, run: &Stored<Run>) -> anyhow::Result<bool> {
     for life in call_lives(groups) {
         let Some((wanted, asked)) = life.asks() else { continue };
         let id = JobRef { repo: repo.clone(), run: *number, attempt: *attempt, key: life.key.clone() };
-        if life.waits_for_itself() {
-            let reason = deadlock(&wanted.group, life.key.as_str(), "the workflow that it calls");
+        if let Some(reason) = life.deadlock_with_itself() {
             cancel(app, &id, reason).await?;
             changed = true;
             continue;

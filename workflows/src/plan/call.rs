@@ -8,7 +8,7 @@ use crate::{
     expr::{self, Datum, Environment},
     ids::{JobId, JobKey},
     matrix,
-    syntax::{Input, InputKind, Workflow, WorkflowCall},
+    syntax::{Concurrency, Input, InputKind, Workflow, WorkflowCall},
 };
 
 /// One call of a workflow: of a job, or of one row of its matrix.
@@ -35,18 +35,26 @@ pub fn workflow_concurrency(
     contexts: &IndexMap<String, Value>,
 ) -> Result<Option<JobConcurrency>, String> {
     let Some(written) = &workflow.concurrency else { return Ok(None) };
-    let environment = Environment { contexts: contexts.clone(), ..Environment::default() };
     let told = |error: expr::Error| format!("`concurrency` of {}: {}", workflow.file, error.message);
-    let group = expr::interpolate(&written.group.value, &environment).map_err(told)?;
-    let cancel_in_progress = match &written.cancel_in_progress {
-        None => false,
-        Some(template) => match expr::template_value(&template.value, &environment).map_err(told)? {
-            Value::Bool(value) => value,
-            Value::String(text) => text.eq_ignore_ascii_case("true"),
-            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
-        },
-    };
-    JobConcurrency::named(group, cancel_in_progress)
+    let group = group_name(written, contexts).map_err(told)?;
+    JobConcurrency::named(group, cancels_in_progress(written, contexts).map_err(told)?)
+}
+
+/// The name of a workflow's concurrency group; empty is none.
+pub fn group_name(written: &Concurrency, contexts: &IndexMap<String, Value>) -> Result<String, expr::Error> {
+    let environment = Environment { contexts: contexts.clone(), ..Environment::default() };
+    expr::interpolate(&written.group.value, &environment)
+}
+
+/// Whether a workflow's run, or its call, ends the one under way.
+pub fn cancels_in_progress(written: &Concurrency, contexts: &IndexMap<String, Value>) -> Result<bool, expr::Error> {
+    let Some(template) = &written.cancel_in_progress else { return Ok(false) };
+    let environment = Environment { contexts: contexts.clone(), ..Environment::default() };
+    Ok(match expr::template_value(&template.value, &environment)? {
+        Value::Bool(value) => value,
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+    })
 }
 
 /// The `inputs` context within a called workflow: what the call gives, defaults for the rest, each of the

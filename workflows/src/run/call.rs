@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Group;
+use super::{Group, deadlock};
 use crate::{ids::JobKey, plan::JobConcurrency};
 
 /// One call, of a job or of one row of its matrix.
@@ -79,9 +79,11 @@ impl CallLife {
         self.held().len() == self.groups.len()
     }
 
-    /// Whether it asks for a place in a group that it has one in already: both workflows name the same.
-    pub fn waits_for_itself(&self) -> bool {
-        self.asks().is_some_and(|(wanted, _)| self.held().iter().any(|held| held.is_one_with(wanted)))
+    /// Why it ends where it asks for a place in a group that it has one in already: both workflows name the same.
+    pub fn deadlock_with_itself(&self) -> Option<String> {
+        let (wanted, _) = self.asks()?;
+        let has_it = self.held().iter().any(|held| held.is_one_with(wanted));
+        has_it.then(|| deadlock(&wanted.group, self.key.as_str(), "the workflow that it calls"))
     }
 
     /// The call after an event.

@@ -70,7 +70,7 @@ fn descend<'w>(
     // What its own jobs and it ask for was looked at when it was read.
     deadlock::check_jobs(workflow, &around.held, &mut sink);
     let mut inner: Vec<(&Workflow, Around<'_>)> = Vec::new();
-    for job in workflow.jobs.values() {
+    for (id, job) in &workflow.jobs {
         let JobBody::Call { uses, .. } = &job.body else { continue };
         let length = uses.value.chars().count().clamp(1, 200) as u32;
         let Some(called) = find(&uses.value) else {
@@ -89,7 +89,7 @@ fn descend<'w>(
         if let Some(allowed) = permissions {
             permissions::check_call(job, called, allowed, &mut sink);
         }
-        let held = [deadlock::by_workflow(workflow), deadlock::by_job(workflow, job)];
+        let held = [deadlock::by_workflow(workflow), deadlock::by_job(id, job)];
         let held: Vec<Held> = around.held.iter().cloned().chain(held.into_iter().flatten()).collect();
         if let Some(holder) = deadlock::holder(called.concurrency.as_ref(), &held) {
             let message = format!("`{}` never starts: it asks for the place that {} has", uses.value, holder.by());

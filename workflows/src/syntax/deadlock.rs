@@ -2,6 +2,7 @@
 //! that its workflow, or a call around it, has already.
 
 use super::{Concurrency, Job, Workflow, diagnostic::Sink};
+use crate::ids::JobId;
 
 /// The name of a group as groups are compared; none where it is known only when it is evaluated.
 fn name(concurrency: Option<&Concurrency>) -> Option<String> {
@@ -26,8 +27,7 @@ pub(super) fn by_workflow(workflow: &Workflow) -> Option<Held> {
     Some(Held { name: name(workflow.concurrency.as_ref())?, by: format!("the workflow {}", workflow.file) })
 }
 
-pub(super) fn by_job(workflow: &Workflow, job: &Job) -> Option<Held> {
-    let id = workflow.jobs.iter().find(|(_, own)| std::ptr::eq(*own, job)).map(|(id, _)| id)?;
+pub(super) fn by_job(id: &JobId, job: &Job) -> Option<Held> {
     Some(Held { name: name(job.concurrency.as_ref())?, by: format!("the job `{id}` that calls it") })
 }
 

@@ -357,8 +357,8 @@ fn a_call_that_names_the_group_of_its_workflow_waits_for_itself() {
     let text = "on: push\njobs:\n  call: { uses: ./in.yml, with: { n: 1 }, concurrency: Y-1 }\n";
     let mut play = Play::new(text, &[("./in.yml", GROUPED_INNER)]);
     play.play(passes);
-    assert!(!call_life(&play.groups, &key("call")).unwrap().waits_for_itself());
+    assert_eq!(call_life(&play.groups, &key("call")).unwrap().deadlock_with_itself(), None);
     play.tell("call", CallEvent::PlaceGiven);
     play.play(passes);
-    assert!(call_life(&play.groups, &key("call")).unwrap().waits_for_itself());
+    assert!(call_life(&play.groups, &key("call")).unwrap().deadlock_with_itself().is_some());
 }
