@@ -1,122 +1,167 @@
-//! Files by patterns, without ever following a link: what steps leave behind may point anywhere.
+//! Files by patterns, as `@actions/glob` finds them on GitHub: in its language, and in its order.
+//!
+//! What steps leave behind may point anywhere: a link is followed only where `hashFiles` follows it on GitHub, and never
+//! out of the workspace.
+
+mod line;
 
 use std::{
     fs, io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use glob::{MatchOptions, Pattern};
 use sha2::{Digest, Sha256};
 
-use crate::job::files::open_plain;
-
-const OPTIONS: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+use self::line::Line;
+use crate::{archive::is_below, job::files::open_plain};
 
 /// What patterns found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The lowest directory that holds all of them: names in an archive are relative to it.
     pub root: PathBuf,
-    /// Sorted.
+    /// In the order in which they were found: pattern by pattern, and in a directory by their names.
     pub files: Vec<PathBuf>,
     /// Links, which are left out.
     pub links: usize,
 }
 
-/// Finds files below `base` by lines as `upload-artifact` takes them: a file, a directory (all below
-/// it), a pattern with `*`, `**`, `?` and `[…]`; `!` takes away again what earlier lines gave.
+/// Finds files below `base` by lines as `upload-artifact` takes them: a file, a directory (all below it), a pattern with
+/// `*`, `**`, `?` and `[…]`; `!` takes away again what earlier lines gave.
 pub(crate) fn find(base: &Path, lines: &[&str]) -> Result<Found, String> {
-    let mut found = Found::default();
-    let mut roots = Vec::new();
-    for line in lines {
-        let (negative, line) = line.strip_prefix('!').map_or((false, *line), |line| (true, line.trim()));
-        let path = clean(base, line)?;
-        let pattern = path.to_str().ok_or("a path is not UTF-8")?;
-        let matcher = Pattern::new(pattern).map_err(|e| format!("the pattern `{line}` is not valid: {e}"))?;
-        let start = literal_start(&path);
-        let matches = |file: &Path| {
-            matcher.matches_path_with(file, OPTIONS)
-                || file.ancestors().skip(1).any(|above| matcher.matches_path_with(above, OPTIONS))
-        };
-        if negative {
-            found.files.retain(|file| !matches(file));
-            continue;
-        }
-        if !crate::archive::is_below(&start, base) {
-            // A directory on the way is a link: what is behind it is not the workspace's.
-            found.links += 1;
-            continue;
-        }
-        let mut all = Vec::new();
-        walk(&start, &mut all, &mut found.links).map_err(|e| format!("{} cannot be read: {e}", start.display()))?;
-        let is_file = start.symlink_metadata().is_ok_and(|m| m.is_file());
-        roots.push(if is_file { start.parent().map_or_else(|| start.clone(), Path::to_path_buf) } else { start });
-        found.files.extend(all.into_iter().filter(|file| matches(file)));
-    }
-    found.files.sort();
-    found.files.dedup();
-    found.root = common_root(&roots).unwrap_or_else(|| base.to_path_buf());
-    Ok(found)
+    let lines = lines.iter().map(|line| Line::parse(base, line)).collect::<Result<Vec<_>, _>>()?;
+    let search = Search::run(base, &lines, false)?;
+    let (links, files): (Vec<_>, Vec<_>) = search.entries.into_iter().partition(|entry| entry.is_link);
+    let root = common_root(&search.roots).unwrap_or_else(|| base.to_path_buf());
+    Ok(Found { root, files: files.into_iter().map(|entry| entry.path).collect(), links: links.len() })
 }
 
-/// `hashFiles()`: the digest of the digests of the files, in the order of their paths; empty where
-/// nothing matches. A text may hold several patterns, a line each, and remarks.
+/// What `hashFiles()` takes before its patterns.
+const FOLLOW: &str = "--follow-symbolic-links";
+
+/// `hashFiles()`: the digest of the digests of the files, in the order in which they are found; empty where nothing
+/// matches. A text may hold several patterns, a line each, and remarks. A link is hashed as the file that it leads to;
+/// links to directories are followed where `--follow-symbolic-links` is the first of the texts.
 pub(crate) fn hash_files(workspace: &Path, patterns: &[String]) -> Result<String, String> {
-    let lines = patterns.iter().flat_map(|text| text.lines()).map(str::trim);
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    let found = find(workspace, &lines)?;
-    if found.files.is_empty() {
-        return Ok(String::new());
-    }
-    let mut all = Sha256::new();
-    for file in &found.files {
-        let mut one = Sha256::new();
-        open_plain(file)
-            .and_then(|mut file| io::copy(&mut file, &mut one))
-            .map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
-        all.update(one.finalize());
-    }
-    Ok(hex::encode(all.finalize()))
-}
-
-/// The absolute path of a line, its `.` and `..` resolved by their words alone.
-fn clean(base: &Path, line: &str) -> Result<PathBuf, String> {
-    let mut path = PathBuf::new();
-    for component in base.join(line).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                path.pop();
-            }
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => path.push(component),
+    let (follow, patterns) = match patterns.split_first() {
+        Some((first, rest)) if first.eq_ignore_ascii_case(FOLLOW) => (true, rest),
+        Some((first, _)) if first.starts_with("--") => {
+            return Err(format!("`{first}` is no option of `hashFiles`, whose one is `{FOLLOW}`"));
         }
-    }
-    if path.starts_with(base) { Ok(path) } else { Err(format!("`{line}` leaves the workspace")) }
-}
-
-/// The path up to its first component with a wildcard.
-fn literal_start(path: &Path) -> PathBuf {
-    let literal = |c: &Component<'_>| !c.as_os_str().to_string_lossy().contains(['*', '?', '[']);
-    path.components().take_while(literal).collect()
-}
-
-fn walk(path: &Path, files: &mut Vec<PathBuf>, links: &mut usize) -> io::Result<()> {
-    let kind = match path.symlink_metadata() {
-        Ok(metadata) => metadata.file_type(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
+        Some(_) | None => (false, patterns),
     };
-    if kind.is_symlink() {
-        *links += 1;
-    } else if kind.is_file() {
-        files.push(path.to_path_buf());
-    } else if kind.is_dir() {
-        for entry in fs::read_dir(path)? {
-            walk(&entry?.path(), files, links)?;
+    let lines = patterns.iter().flat_map(|text| text.lines()).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line::is_elsewhere(workspace, line));
+    let lines = lines.map(|line| Line::parse(workspace, line)).collect::<Result<Vec<_>, _>>()?;
+    let mut all = Sha256::new();
+    let mut any = false;
+    for Entry { path, .. } in Search::run(workspace, &lines, follow)?.entries {
+        let unreadable = |e: io::Error| format!("{} cannot be read: {e}", path.display());
+        let target = path.canonicalize().map_err(unreadable)?;
+        if !target.starts_with(workspace) || target.is_dir() {
+            continue;
+        }
+        let mut one = Sha256::new();
+        open_plain(&target).and_then(|mut file| io::copy(&mut file, &mut one)).map_err(unreadable)?;
+        all.update(one.finalize());
+        any = true;
+    }
+    Ok(if any { hex::encode(all.finalize()) } else { String::new() })
+}
+
+/// What the lines take: a file, or a link to whatever.
+struct Entry {
+    path: PathBuf,
+    is_link: bool,
+}
+
+struct Search<'a> {
+    base: &'a Path,
+    lines: &'a [Line],
+    /// Whether links to directories of the workspace are followed.
+    follow: bool,
+    entries: Vec<Entry>,
+    /// The directories that were searched, or hold the file that was looked for.
+    roots: Vec<PathBuf>,
+}
+
+impl<'a> Search<'a> {
+    /// One place after the other in the order of the lines, each once: one below another is searched with that.
+    fn run(base: &'a Path, lines: &'a [Line], follow: bool) -> Result<Self, String> {
+        let mut search = Self { base, lines, follow, entries: Vec::new(), roots: Vec::new() };
+        let starts: Vec<&Path> = lines.iter().filter(|line| !line.negative).map(|line| line.start.as_path()).collect();
+        for (index, start) in starts.iter().enumerate() {
+            let around = |other: &&Path| start.starts_with(other) && start != other;
+            if starts.iter().any(around) || starts[..index].contains(start) {
+                continue;
+            }
+            // A directory on the way that is a link leads elsewhere as one at the end does.
+            let seen = match is_below(start, base) {
+                true => search.visit(start, &mut Vec::new()),
+                false => search.link(start, &mut Vec::new()),
+            };
+            seen.map_err(|e| format!("{} cannot be read: {e}", start.display()))?;
+            let holder = if start.is_file() { start.parent() } else { None };
+            search.roots.push(holder.unwrap_or(start).to_path_buf());
+        }
+        Ok(search)
+    }
+
+    /// `chain` are the true directories around this one, where links are followed.
+    fn visit(&mut self, path: &Path, chain: &mut Vec<PathBuf>) -> io::Result<()> {
+        let kind = match path.symlink_metadata() {
+            Ok(metadata) => metadata.file_type(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        if kind.is_symlink() {
+            self.link(path, chain)
+        } else if kind.is_dir() {
+            self.directory(path, chain)
+        } else {
+            if kind.is_file() {
+                self.take(path, false);
+            }
+            Ok(())
         }
     }
-    Ok(())
+
+    fn directory(&mut self, path: &Path, chain: &mut Vec<PathBuf>) -> io::Result<()> {
+        if self.follow {
+            chain.push(path.canonicalize()?);
+        }
+        let mut children = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        children.sort();
+        for child in children {
+            self.visit(&child, chain)?;
+        }
+        chain.pop();
+        Ok(())
+    }
+
+    fn link(&mut self, path: &Path, chain: &mut Vec<PathBuf>) -> io::Result<()> {
+        match path.canonicalize() {
+            Ok(target) if self.follow && target.is_dir() => {
+                match target.starts_with(self.base) && !chain.contains(&target) {
+                    true => self.directory(path, chain),
+                    false => Ok(()),
+                }
+            }
+            // A broken one is no file, where links are followed.
+            Err(_) if self.follow => Ok(()),
+            Ok(_) | Err(_) => {
+                self.take(path, true);
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, path: &Path, is_link: bool) {
+        let relative = path.strip_prefix(self.base).unwrap_or(path);
+        if line::take(self.lines, relative) {
+            self.entries.push(Entry { path: path.to_path_buf(), is_link });
+        }
+    }
 }
 
 fn common_root(roots: &[PathBuf]) -> Option<PathBuf> {
@@ -163,6 +208,22 @@ mod tests {
         check(&["a/b", "a/x.onnx"], "a", &["a/b/.hidden", "a/b/y.onnx", "a/x.onnx"]);
         check(&["a/", "!a/b"], "a", &["a/x.onnx"]);
         check(&["nothing"], "nothing", &[]);
+        check(&["**", "!**/.*"], "", &["a/b/y.onnx", "a/x.onnx", "z.txt"]);
+        check(&["a", "!a/b", "a/b/y.onnx"], "a", &["a/b/y.onnx", "a/x.onnx"]);
+        check(&["!!z.txt", "!a"], "", &["z.txt"]);
+        check(&["z.txt/"], "", &[]);
+        check(
+            &["z.txt/**", "a/[x]*", "a/[^x]/y**", "a/b/\\.hidden"],
+            "",
+            &["z.txt", "a/b/.hidden", "a/b/y.onnx", "a/x.onnx"],
+        );
+    }
+
+    #[test]
+    fn files_are_found_pattern_by_pattern_and_each_once() {
+        check(&["z.txt", "a/x.onnx"], "", &["z.txt", "a/x.onnx"]);
+        check(&["z.txt", "a/b/*", "a"], "", &["z.txt", "a/b/.hidden", "a/b/y.onnx", "a/x.onnx"]);
+        check(&["z.txt", "**/*.onnx"], "", &["a/b/y.onnx", "a/x.onnx", "z.txt"]);
     }
 
     #[test]
@@ -171,20 +232,49 @@ mod tests {
         std::os::unix::fs::symlink("/etc", directory.path().join("etc")).unwrap();
         let found = find(directory.path(), &["."]).unwrap();
         assert_eq!((found.files.len(), found.links), (1, 1));
+        assert_eq!(find(directory.path(), &["a"]).unwrap().links, 0);
         assert!(find(directory.path(), &["../x"]).unwrap_err().contains("leaves"));
         assert!(find(directory.path(), &["/etc/passwd"]).unwrap_err().contains("leaves"));
         // A link in the middle of the way is one too.
         assert_eq!(find(directory.path(), &["etc/passwd"]).unwrap().files, Vec::<PathBuf>::new());
     }
 
+    #[track_caller]
+    fn hashes(directory: &tempfile::TempDir, patterns: &[&str], contents: &[&str]) {
+        let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let digests = contents.iter().flat_map(Sha256::digest).collect::<Vec<u8>>();
+        let expected = if contents.is_empty() { String::new() } else { hex::encode(Sha256::digest(digests)) };
+        assert_eq!(hash_files(directory.path(), &patterns).unwrap(), expected);
+    }
+
     #[test]
-    fn a_hash_of_nothing_is_empty_and_a_hash_of_files_follows_them() {
-        let directory = tree(&["a", "b"]);
-        let hash = |pattern: &str| hash_files(directory.path(), &[pattern.to_owned()]).unwrap();
-        assert_eq!(hash("none*"), "");
-        let before = hash("*");
-        assert_eq!(before.len(), 64);
-        fs::write(directory.path().join("a"), "changed").unwrap();
-        assert_ne!(hash("*"), before);
+    fn a_hash_is_of_the_files_in_the_order_of_their_patterns() {
+        let directory = tree(&["a", "b", "c/d", "c.d"]);
+        hashes(&directory, &["none*"], &[]);
+        hashes(&directory, &["*"], &["a", "b", "c/d", "c.d"]);
+        hashes(&directory, &["b", "a"], &["b", "a"]);
+        hashes(&directory, &["c.d\n# no file\n\nc"], &["c.d", "c/d"]);
+        hashes(&directory, &["**", "!c"], &["a", "b", "c.d"]);
+        // What lies outside is not hashed, and no mistake either.
+        hashes(&directory, &["/etc/passwd", "a"], &["a"]);
+        let option = hash_files(directory.path(), &["--follow".to_owned(), "a".to_owned()]);
+        assert!(option.unwrap_err().contains("`--follow` is no option"));
+    }
+
+    #[test]
+    fn a_link_is_hashed_as_the_file_that_it_leads_to_within_the_workspace() {
+        let directory = tree(&["a", "d/e"]);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, directory.path().join(name)).unwrap();
+        link("../a", "d/to-a");
+        link("/etc/passwd", "d/out");
+        link(".", "d/round");
+        link("d", "to-d");
+        hashes(&directory, &["d"], &["d/e", "a"]);
+        hashes(&directory, &["to-d/*", "a"], &["a"]);
+        hashes(&directory, &["--Follow-symbolic-links", "to-d/*", "a"], &["d/e", "a", "a"]);
+        link("nowhere", "d/broken");
+        let broken = hash_files(directory.path(), &["d".to_owned()]).unwrap_err();
+        assert!(broken.contains("d/broken cannot be read"), "{broken}");
+        hashes(&directory, &["--follow-symbolic-links", "d"], &["d/e", "a"]);
     }
 }

@@ -257,7 +257,8 @@ async fn files_are_hashed_as_their_patterns_say() {
     steps:
       - uses: assay/checkout@v1
       - run: |
-          echo "all ${{ hashFiles('**/*.lock') == hashFiles('a/x.lock', 'a/b/y.lock') }}"
+          echo "all ${{ hashFiles('**/*.lock') == hashFiles('a/b/y.lock', 'a/x.lock') }}"
+          echo "order ${{ hashFiles('**/*.lock') != hashFiles('a/x.lock', 'a/b/y.lock') }}"
           echo "not ${{ hashFiles('**/*.lock', '!a/b/**') == hashFiles('a/x.lock') }}"
           echo "lines ${{ hashFiles(format('**/*.lock{0}# a remark{0}!a/b/**', fromJSON('"\n"'))) == hashFiles('a/x.lock') }}"
           echo "none '${{ hashFiles('**/none') }}' some ${{ hashFiles('a/x.lock') != hashFiles('a/z.txt') }}"
@@ -267,6 +268,7 @@ async fn files_are_hashed_as_their_patterns_say() {
     let done = on_commit(&mut bench, &files, job).await;
     done.concluded(Conclusion::Success)
         .logged("\nall true\n")
+        .logged("\norder true\n")
         .logged("\nnot true\n")
         .logged("\nlines true\n")
         .logged("\nnone '' some true\n")
