@@ -43,7 +43,10 @@ impl<'e> Evaluator<'e, '_> {
             Node::Context(name) => context(self.environment, name).map_or(Datum::Null, Datum::borrowed),
             Node::Index(object, index) => {
                 let index = self.value(index)?;
-                access(self.value(object)?, &index)
+                match &object.node {
+                    Node::Context(name) if name.eq_ignore_ascii_case("env") => variable(self.value(object)?, &index),
+                    _ => access(self.value(object)?, &index),
+                }
             }
             Node::All(object) => Datum::Filtered(all(self.value(object)?)),
             Node::Not(operand) => Datum::Boolean(!self.value(operand)?.is_truthy()),
@@ -141,6 +144,16 @@ fn case(values: Vec<Datum<'_>>) -> Result<Datum<'_>, Error> {
             (Datum::Boolean(false), Some(_)) => {}
             (_, Some(_)) => return Err(Error::evaluation("case predicate must evaluate to a boolean value")),
         }
+    }
+}
+
+/// `env[index]`: the one context whose names have a case, as the variables of a process have.
+fn variable<'e>(env: Datum<'e>, index: &Datum<'_>) -> Datum<'e> {
+    match env {
+        Datum::Tree(Cow::Borrowed(Value::Object(entries))) if index.is_primitive() => {
+            entries.get(&*index.to_text()).map_or(Datum::Null, Datum::borrowed)
+        }
+        other => access(other, index),
     }
 }
 

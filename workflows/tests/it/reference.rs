@@ -152,8 +152,10 @@ fn make_event(name: &str) -> Event {
 }
 
 fn expressions(block: &str) -> String {
-    let contexts =
-        [("github".to_owned(), json!({"ref": "refs/heads/main", "event": {"labels": [{"name": "a"}, {"name": "B"}]}}))];
+    let contexts = [
+        ("github".to_owned(), json!({"ref": "refs/heads/main", "event": {"labels": [{"name": "a"}, {"name": "B"}]}})),
+        ("env".to_owned(), json!({"LEVEL": "low"})),
+    ];
     let environment = Environment { contexts: contexts.into_iter().collect(), ..Environment::default() };
     let mut text = String::new();
     for line in block.lines() {
