@@ -269,7 +269,7 @@ fn wanted(workflow: &Workflow, only: Option<&JobId>) -> anyhow::Result<Vec<JobId
 }
 
 fn spec(found: JobContext<'_>, event: &Event, subject: &Subject, planned: &PlannedJob) -> JobSpec {
-    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(found.workflow);
+    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(found.workflow, found.job);
     JobSpec {
         repo: event.repo.clone(),
         run_number: 1,

@@ -32,7 +32,7 @@ impl Scope {
     /// That of the job itself, with its `env:` evaluated.
     pub(crate) async fn of_job(job: &mut Job<'_>) -> Self {
         let mut contexts = job.spec.contexts.clone();
-        for name in ["github", "env", "needs", "matrix", "strategy", "vars", "inputs", "assay"] {
+        for name in ["github", "env", "job", "needs", "matrix", "strategy", "vars", "inputs", "assay"] {
             contexts.entry(name.to_owned()).or_insert_with(|| json!({}));
         }
         contexts.insert("secrets".to_owned(), json!(job.spec.secrets));
@@ -87,10 +87,7 @@ impl Scope {
         for name in ["secrets", "needs", "vars"] {
             contexts.shift_remove(name);
         }
-        if let Some(Value::Object(github)) = contexts.get_mut("github") {
-            github.insert("action_path".to_owned(), json!(path));
-        }
-        Self {
+        let mut action = Self {
             contexts,
             env: self.env.clone(),
             outer_env,
@@ -99,7 +96,10 @@ impl Scope {
             cleans_up: self.status == Status::Cancelled || self.cleans_up,
             depth: self.depth + 1,
             limits: Some(limits),
-        }
+        };
+        action.show("github", "action_path", json!(path));
+        action.set_status(Status::Success);
+        action
     }
 
     /// All variables before a step's own, the weakest first; `added` are those of `$GITHUB_ENV`.
@@ -126,17 +126,27 @@ impl Scope {
             Status::Failure => "failure",
             Status::Cancelled => "cancelled",
         };
-        let job = self.contexts.entry("job".to_owned()).or_insert_with(|| json!({}));
-        if let Value::Object(job) = job {
-            job.insert("status".to_owned(), json!(text));
+        if self.depth > 0 {
+            self.show("github", "action_status", json!(text));
+        }
+        // A failure within a composite action is the job's when the action has ended.
+        if self.depth == 0 || status == Status::Cancelled {
+            self.show("job", "status", json!(text));
         }
     }
 
-    /// Sets `job.container`.
-    pub(crate) fn show_container(&mut self, id: &str) {
-        if let Some(Value::Object(job)) = self.contexts.get_mut("job") {
-            job.insert("container".to_owned(), json!({ "id": id }));
+    /// Sets one value of a context.
+    pub(crate) fn show(&mut self, context: &str, key: &str, value: Value) {
+        if let Some(Value::Object(context)) = self.contexts.get_mut(context) {
+            context.insert(key.to_owned(), value);
         }
+    }
+
+    /// Sets where the action of a step comes from; none is the repository itself, or no action.
+    pub(crate) fn show_origin(&mut self, origin: Option<(String, &str)>) {
+        let (repository, version) = origin.unwrap_or_default();
+        self.show("github", "action_repository", json!(repository));
+        self.show("github", "action_ref", json!(version));
     }
 
     /// Something failed: what follows runs only if it says so.
@@ -144,13 +154,6 @@ impl Scope {
         self.first_failure.get_or_insert(message);
         if self.status == Status::Success {
             self.set_status(Status::Failure);
-        }
-    }
-
-    /// Records `steps.<id>`.
-    pub(crate) fn record_step(&mut self, id: &str, value: Value) {
-        if let Some(Value::Object(steps)) = self.contexts.get_mut("steps") {
-            steps.insert(id.to_owned(), value);
         }
     }
 
@@ -178,12 +181,15 @@ impl Scope {
         if condition.is_none() {
             return false;
         }
-        // Both: `job.status` is that of the job around a composite action.
-        let (status, shown) = (self.status, self.contexts.get("job").cloned());
+        // All three: `job.status` is that of the job around a composite action.
+        let (status, keys) = (self.status, [("job", "status"), ("github", "action_status")]);
+        let shown = keys.map(|(context, key)| self.contexts.get(context)?.get(key).cloned());
         self.set_status(Status::Cancelled);
         let holds = self.condition(workspace, condition);
         self.status = status;
-        self.contexts.extend(shown.map(|shown| ("job".to_owned(), shown)));
+        for ((context, key), value) in keys.into_iter().zip(shown) {
+            value.into_iter().for_each(|value| self.show(context, key, value));
+        }
         // One that cannot be evaluated then ends, as on GitHub.
         holds.unwrap_or(false)
     }

@@ -37,7 +37,7 @@ use workflows::{
     expr::Status,
     protocol::{Annotation, AnnotationLevel, JobResult, JobSpec, StepReport, StepState},
     run::Conclusion,
-    syntax::Place,
+    syntax::{self, Place},
 };
 
 use self::{container::Indoors, host::JobHost, log::JobLog, mask::Masks, stop::Stopped};
@@ -86,6 +86,8 @@ pub(crate) struct Job<'a> {
     pub saves: Vec<PendingSave>,
     pub stopped: Option<Stopped>,
     reports: Vec<StepReport>,
+    /// What `github.action` calls the steps.
+    step_names: Vec<String>,
     limits: stop::JobLimits,
     /// Marks all processes of the job.
     tracking_id: String,
@@ -117,6 +119,7 @@ pub async fn execute(spec: &JobSpec, host: &dyn JobHost, env: &JobEnvironment, c
         saves: Vec::new(),
         stopped: None,
         reports: reports.collect(),
+        step_names: syntax::step_names(steps),
         limits: stop::JobLimits { cancel, deadline, stopped_at: stop::StopTime::default() },
         tracking_id: directories.tracking_id(),
         usage: usage::Usage::default(),

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use workflows::{run::Conclusion, syntax::Template};
+use workflows::{
+    run::Conclusion,
+    syntax::{Defaults, Template},
+};
 
 use super::{
     Job, Scope, StepCall, StepEnd,
@@ -26,17 +29,21 @@ pub(super) async fn run(
         Ok(text) => text,
         Err(e) => return Ok(StepEnd::failure(format!("`run` is not valid: {e}"))),
     };
-    // The step's own, then the job's defaults, then the workflow's; an action's steps have their own alone.
-    let defaults = [&spec.job.defaults, &spec.workflow_defaults];
-    let defaults = if scope.depth == 0 { &defaults[..] } else { &[] };
-    let written = |own: Option<&Template>, default: fn(&workflows::syntax::Defaults) -> Option<&String>| {
-        own.map(|template| template.value.clone()).or_else(|| defaults.iter().find_map(|d| default(d).cloned()))
+    // The workflow's are empty where the job has its own; an action's steps have neither.
+    let defaults = spec.job.defaults.iter().chain([&spec.workflow_defaults]).filter(|_| scope.depth == 0);
+    let defaults: Vec<&Defaults> = defaults.collect();
+    let mut resolve = |own: Option<&Template>, default: Option<&String>| {
+        let own = own.map(|template| &template.value).or(default);
+        own.map(|template| scope.interpolate(&workspace, template)).transpose()
     };
-    let shell = written(shell, |defaults| defaults.shell.as_ref());
-    let directory = written(working_directory, |defaults| defaults.working_directory.as_ref());
-    let mut resolve = |template: Option<String>| template.map(|t| scope.interpolate(&workspace, &t)).transpose();
-    let (shell, directory) = match (resolve(shell), resolve(directory)) {
-        (Ok(shell), Ok(directory)) => (shell, directory),
+    let directory = resolve(working_directory, defaults.iter().find_map(|each| each.working_directory.as_ref()));
+    // An empty one is none, as on GitHub.
+    let shell = resolve(shell, None).and_then(|own| match own.filter(|shell| !shell.is_empty()) {
+        None => resolve(None, defaults.iter().find_map(|each| each.shell.as_ref())),
+        own => Ok(own),
+    });
+    let (shell, directory) = match (shell, directory) {
+        (Ok(shell), Ok(directory)) => (shell.filter(|shell| !shell.is_empty()), directory),
         (Err(e), _) | (_, Err(e)) => {
             return Ok(StepEnd::failure(format!("`shell` or `working-directory` is not valid: {e}")));
         }

@@ -114,8 +114,10 @@ async fn run_one(job: &mut Job<'_>, scope: &mut Scope, step: &Step, index: Optio
     let started_at = Timestamp::now();
     let log_start = job.log.length();
     notice_stop(job, scope).await;
-    if index.is_some() {
+    scope.show_origin(None);
+    if let Some(index) = index {
         job.log.begin_step();
+        scope.show("github", "action", json!(job.step_names[index]));
     }
     // As on GitHub its `env` comes first: the condition and the name see it, also of a step that is skipped.
     let own_env = own_env(job, scope, &workspace, step);
@@ -159,7 +161,8 @@ async fn run_one(job: &mut Job<'_>, scope: &mut Scope, step: &Step, index: Optio
     }
     if let Some(id) = &step.id {
         let (outcome, conclusion) = (end.conclusion.as_str(), conclusion.as_str());
-        scope.record_step(id, json!({ "outputs": end.outputs, "outcome": outcome, "conclusion": conclusion }));
+        let value = json!({ "outputs": end.outputs, "outcome": outcome, "conclusion": conclusion });
+        scope.show("steps", id, value);
     }
     if let Some(index) = index {
         job.reports[index].state = StepState::Finished {
@@ -247,6 +250,7 @@ async fn attempt(
         (None, Some(outer)) => outer.within(deadline, outlives),
         (None, None) => Limits::new(job.limits.clone(), deadline, outlives),
     };
+    scope.show_origin(step.action.repository());
     let machine = !(indoors && matches!(step.action, StepAction::Run { .. }));
     let env = variables::of_step(job, scope, &own_env, &files, machine);
     let call = StepCall { step, own_env, env, files, limits, number };

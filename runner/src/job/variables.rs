@@ -12,9 +12,11 @@ pub(super) const OS: &str = if cfg!(target_os = "macos") { "macOS" } else { "Lin
 pub(super) const ARCH: &str = if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" };
 
 /// What of the `github` context is also a variable `GITHUB_…`.
-const FROM_CONTEXT: [&str; 29] = [
+const FROM_CONTEXT: [&str; 31] = [
     "action",
     "action_path",
+    "action_ref",
+    "action_repository",
     "actor",
     "actor_id",
     "api_url",

@@ -178,7 +178,7 @@ pub fn spec(job: &str) -> JobSpec {
     let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:?}\n{text}");
     let workflow = workflow.unwrap();
-    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(&workflow);
+    let (workflow_env, workflow_defaults) = JobSpec::workflow_layers(&workflow, &workflow.jobs[0]);
     let (id, job) = workflow.jobs.into_iter().next().unwrap();
     let sha = "0123456789abcdef0123456789abcdef01234567";
     JobSpec {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use workflows::{run::Conclusion, syntax::Defaults};
+use workflows::run::Conclusion;
 
 use crate::harness::{Bench, Done, repository};
 
@@ -62,7 +62,7 @@ runs:
 }
 
 #[tokio::test]
-async fn a_jobs_defaults_are_over_the_workflows_and_neither_is_for_the_steps_of_actions() {
+async fn a_steps_own_settings_are_over_the_defaults_which_are_not_for_the_steps_of_actions() {
     let mut bench = Bench::new();
     let action =
         "runs:\n  using: composite\n  steps: [{ shell: sh, run: 'echo \"action in ${PWD#$GITHUB_WORKSPACE}.\"' }]\n";
@@ -70,23 +70,67 @@ async fn a_jobs_defaults_are_over_the_workflows_and_neither_is_for_the_steps_of_
     bench.source = Some(source);
     let mut spec = bench.spec(
         r#"
-    defaults: { run: { working-directory: of/job } }
+    defaults: { run: { working-directory: of/job, shell: bash } }
     steps:
       - { uses: assay/checkout@v1 }
       - run: echo "job in ${PWD#$GITHUB_WORKSPACE}."; shopt -oq pipefail && echo pipefail
       - { working-directory: of/step, shell: sh, run: 'echo "step in ${PWD#$GITHUB_WORKSPACE}."' }
+      - { working-directory: "${{ '' }}", run: 'shopt -oq pipefail && echo "root in ${PWD#$GITHUB_WORKSPACE}."' }
       - uses: ./act
 "#,
     );
     spec.checkout.sha = sha.parse().unwrap();
-    let shell = Some("bash".to_owned());
-    spec.workflow_defaults = Defaults { shell, working_directory: Some("nowhere".to_owned()) };
     let done = bench.run_spec(&spec).await;
     done.concluded(Conclusion::Success)
         .logged("\njob in /of/job.\n")
         .logged("\npipefail\n")
         .logged("\nstep in /of/step.\n")
+        .logged("\nroot in .\n")
         .logged("\naction in .\n");
+    (spec.job.defaults, spec.workflow_defaults) = (None, spec.job.defaults.unwrap_or_default());
+    bench.run_spec(&spec).await.concluded(Conclusion::Success).logged("\njob in /of/job.\n").logged("\naction in .\n");
+}
+
+#[tokio::test]
+async fn a_step_knows_what_it_is_called_and_whose_action_it_is() {
+    let mut bench = Bench::new();
+    let action = r#"
+runs:
+  using: composite
+  steps:
+    - shell: sh
+      id: inner
+      run: 'echo "in $GITHUB_ACTION = ${{ github.action }} by ${{ github.action_status }} at ${GITHUB_ACTION_PATH##*/}"'
+    - { shell: sh, run: exit 1 }
+    - shell: sh
+      if: failure()
+      run: 'echo "then ${{ github.action_status }} while ${{ job.status }}"'
+"#;
+    let job = r#"
+    steps:
+      - { uses: actions/checkout@v4, with: { path: "${{ github.action }}-${{ github.action_ref }}" } }
+      - run: echo "a $GITHUB_ACTION"; ls -d *-v4
+      - { if: github.action == '__run_2', run: 'echo "b $GITHUB_ACTION [$GITHUB_ACTION_REF$GITHUB_ACTION_REPOSITORY] ${GITHUB_ACTION_PATH-unset}"' }
+      - { id: mine, run: 'echo "c ${{ github.action }} [${{ github.action_repository }}] ${{ github.action_path }}."' }
+      - { uses: ./__actions_checkout-v4/act, continue-on-error: true }
+      - { uses: ./__actions_checkout-v4/act, continue-on-error: true }
+"#;
+    let done = on_commit(&mut bench, &[("act/action.yml", action)], job).await;
+    done.concluded(Conclusion::Success)
+        .logged("\na __run\n__actions_checkout-v4\n")
+        .logged("\nb __run_2 [] unset\n")
+        .logged("\nc mine [] .\n")
+        .logged("\nin __self = __self by success at act\n")
+        .logged("\nin __self_2 = __self_2 by success at act\n")
+        .logged("\nthen failure while success\n");
+}
+
+#[tokio::test]
+async fn variables_have_a_case() {
+    let mut bench = Bench::new();
+    let mut spec = bench.spec("    steps: [{ run: 'echo \"$LEVEL [$level] ${{ env.LEVEL }} [${{ ENV.level }}]\"' }]\n");
+    spec.job.env = [("LEVEL".to_owned(), "job".to_owned())].into();
+    bench.run_spec(&spec).await.concluded(Conclusion::Success).logged("\njob [] job []\n");
 }
 
 #[tokio::test]

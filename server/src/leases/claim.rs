@@ -107,7 +107,7 @@ async fn spec(app: &App, run: &Run, job: &Job) -> anyhow::Result<JobSpec> {
     let (written, contexts, secrets, layers, file) = draft
         .with_snapshot(&workflows, &known, |snapshot| {
             let found = job_context(snapshot, &job.planned, &secrets)?;
-            let layers = JobSpec::workflow_layers(found.workflow);
+            let layers = JobSpec::workflow_layers(found.workflow, found.job);
             Some((found.job.clone(), found.contexts, found.secrets, layers, found.workflow.file.clone()))
         })
         .context("the job is not in its workflow")?;

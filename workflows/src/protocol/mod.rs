@@ -143,8 +143,9 @@ pub struct JobSpec {
     pub checkout: CheckoutSpec,
     /// The job as written; its steps' expressions are evaluated by the runner, as they run.
     pub job: Job,
-    /// `env:` and `defaults:` of the workflow, beneath the job's own.
+    /// `env:` of the workflow, beneath the job's own.
     pub workflow_env: IndexMap<String, String>,
+    /// `defaults.run` of the workflow; empty where the job has its own, which stand in place of them.
     #[serde(default)]
     pub workflow_defaults: crate::syntax::Defaults,
     /// Contexts that are known before the job starts: `github`, `needs`, `matrix`, `strategy`, `vars`,
@@ -167,9 +168,10 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
-    /// The job's part of a spec from the workflow that holds it.
-    pub fn workflow_layers(workflow: &Workflow) -> (IndexMap<String, String>, crate::syntax::Defaults) {
-        (workflow.env.clone(), workflow.defaults.clone())
+    /// What a job has from the workflow that holds it: `workflow_env` and `workflow_defaults`.
+    pub fn workflow_layers(workflow: &Workflow, job: &Job) -> (IndexMap<String, String>, crate::syntax::Defaults) {
+        let defaults = if job.defaults.is_some() { Default::default() } else { workflow.defaults.clone() };
+        (workflow.env.clone(), defaults)
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
         on,
         permissions: get(root, "permissions").and_then(Permissions::read),
         env: texts(root, "env"),
-        defaults: defaults(root),
+        defaults: defaults(root).unwrap_or_default(),
         concurrency: concurrency(root, sink),
         jobs: jobs(root, sink),
         gate: get(root, "gate").and_then(|node| gate::read(node, sink)),
@@ -103,12 +103,12 @@ fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     }
 }
 
-fn defaults(parent: &Node) -> Defaults {
-    let Some(run) = get(parent, "defaults").and_then(|node| get(node, "run")) else { return Defaults::default() };
-    Defaults {
+fn defaults(parent: &Node) -> Option<Defaults> {
+    let run = get(parent, "defaults").and_then(|node| get(node, "run"))?;
+    Some(Defaults {
         shell: get(run, "shell").and_then(Node::to_text),
         working_directory: get(run, "working-directory").and_then(Node::to_text),
-    }
+    })
 }
 
 /// The value of a key, which is compared with its case, as on GitHub.

@@ -21,6 +21,7 @@ mod render;
 mod schema;
 mod scope;
 mod size;
+mod step_name;
 mod workflow;
 mod yaml;
 
@@ -35,6 +36,7 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::forbid_untrusted_text;
 pub use permissions::{Access, Permissions};
 pub use render::{Paint, to_github, to_text};
+pub use step_name::step_names;
 pub use workflow::*;
 pub use yaml::{MAX_BYTES, MAX_NODE_DEPTH, MAX_NODES};
 

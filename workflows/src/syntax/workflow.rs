@@ -158,8 +158,9 @@ pub struct Job {
     pub outputs: IndexMap<String, Template>,
     #[serde(default)]
     pub env: IndexMap<String, String>,
-    #[serde(default)]
-    pub defaults: Defaults,
+    /// None where it has no `defaults.run`: then the workflow's hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Defaults>,
     /// A number or an expression; none is GitHub's 360.
     pub timeout_minutes: Option<Template>,
     pub continue_on_error: Option<Template>,
@@ -279,6 +280,9 @@ pub enum StepAction {
     },
     Uses {
         uses: ActionRef,
+        /// `uses` as it stands in the file.
+        #[serde(default)]
+        written: String,
         /// Where `uses` names it.
         #[serde(default)]
         at: Place,

@@ -4,6 +4,7 @@
 //! - `yaml PATH`: a file that later blocks may call, or an action that they may use.
 //! - `diagnostics`: `line:column severity code`, one a line, in order; notes are left out. In an action, with its file.
 //! - `plan EVENT [CHANGED…]`: `key | name | labels`, one job a line, `skipped ID`, `later ID`, or `no: reason`.
+//! - `steps`: `job | name | shell | working directory`, one step a line; `-` where none is said, name alone of an action.
 //! - `expressions` (without a `yaml` block): `expression → JSON` or `expression → error: message`.
 
 use std::{path::Path, sync::Arc};
@@ -14,8 +15,10 @@ use workflows::{
     expr::{Environment, evaluate},
     ids::Forge,
     plan,
+    protocol::JobSpec,
     syntax::{
-        Actions, Called, Diagnostic, Severity, Workflow, action_folder, check_actions, check_calls, parse, parse_action,
+        Actions, Called, Defaults, Diagnostic, Severity, StepAction, Template, Workflow, action_folder, check_actions,
+        check_calls, parse, parse_action, step_names,
     },
 };
 
@@ -53,6 +56,7 @@ fn the_reference_is_true() {
             }
             ("diagnostics", Some(source)) => diagnostics(&source.text, &actions),
             ("plan", Some(source)) => planned(&source.text, &called, rest),
+            ("steps", Some(source)) => steps(&source.text),
             ("expressions", _) => expressions(&block.text),
             _ => continue,
         };
@@ -113,6 +117,30 @@ fn planned(text: &str, called: &Called, event: &str) -> String {
     lines.extend(preview.jobs.iter().map(|job| format!("{} | {} | {}", job.key, job.name, job.runs_on.join(", "))));
     lines.extend(preview.skipped.iter().map(|skip| format!("skipped {}", skip.id)));
     lines.extend(preview.later.iter().map(|later| format!("later {}", later.id)));
+    lines.join("\n")
+}
+
+/// What the steps of each job are called, and the shell and directory that they run in.
+fn steps(text: &str) -> String {
+    let workflow = valid("w.yml", text);
+    let mut lines = Vec::new();
+    for (id, job) in &workflow.jobs {
+        let (_, beneath) = JobSpec::workflow_layers(&workflow, job);
+        let defaults = [job.defaults.clone().unwrap_or_default(), beneath];
+        let shown = |own: &Option<Template>, default: fn(&Defaults) -> &Option<String>| {
+            let own = own.as_ref().map(|template| template.value.clone());
+            own.or_else(|| defaults.iter().find_map(|each| default(each).clone())).unwrap_or_else(|| "-".to_owned())
+        };
+        for (step, name) in job.steps().iter().zip(step_names(job.steps())) {
+            lines.push(match &step.action {
+                StepAction::Uses { .. } => format!("{id} | {name}"),
+                StepAction::Run { shell, working_directory, .. } => {
+                    let directory = shown(working_directory, |defaults| &defaults.working_directory);
+                    format!("{id} | {name} | {} | {directory}", shown(shell, |defaults| &defaults.shell))
+                }
+            });
+        }
+    }
     lines.join("\n")
 }
 

@@ -21,6 +21,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use rustix::process::Signal;
+use serde_json::json;
 
 pub use self::engine::Engine;
 use self::{
@@ -74,7 +75,7 @@ pub(super) async fn start(job: &mut Job<'_>, scope: &mut Scope) -> Result<Option
     let image = wanted.image.clone();
     job.log.say(&format!("Container {image}")).await;
     let container = make(job, engine, wanted, confined).await.map_err(|e| format!("the container `{image}`: {e:#}"))?;
-    scope.show_container(&container.name);
+    scope.show("job", "container", json!({ "id": container.name }));
     Ok(Some(Box::new(container)))
 }
 

@@ -31,7 +31,7 @@ fn workflow(jobs: &[(&str, &[&str])]) -> Workflow {
         strategy: None,
         outputs: IndexMap::new(),
         env: IndexMap::new(),
-        defaults: crate::syntax::Defaults::default(),
+        defaults: None,
         timeout_minutes: None,
         continue_on_error: None,
         concurrency: None,

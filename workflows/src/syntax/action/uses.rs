@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
         let mut sink = Sink::new(file);
         let mut inner = Vec::new();
         for step in steps {
-            let StepAction::Uses { uses: ActionRef::Local(path), at, with } = &step.action else { continue };
+            let StepAction::Uses { uses: ActionRef::Local(path), at, with, .. } = &step.action else { continue };
             let known = action_folder(path).and_then(|folder| self.actions.get_key_value(&folder));
             match known {
                 None => sink.warn(*at, length(path), "unknown-action", format!("there is no `action.yml` in `{path}`")),

@@ -55,12 +55,12 @@ fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Step> {
     } else {
         let with: IndexMap<_, _> = templates(node, "with");
         let uses = get(node, "uses")?;
-        let at = uses.at;
+        let (at, written) = (uses.at, uses.to_text().unwrap_or_default());
         let uses = action_ref(uses, sink);
         if let ActionRef::Builtin(action) = uses {
             check_inputs(node, action, sink);
         }
-        StepAction::Uses { uses, at, with }
+        StepAction::Uses { uses, written, at, with }
     };
     Some(Step {
         at: node.at,
