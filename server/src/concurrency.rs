@@ -9,8 +9,8 @@ use serde_json::Value;
 use workflows::{
     ids::{JobKey, RepoName},
     plan::{self, JobConcurrency},
-    run::{Answer, CallState, Conclusion, JobEvent, Place, Seat, TOP_LEVEL, call_life, deadlock},
-    syntax::Workflow,
+    run::{Answer, CallState, Conclusion, JobEvent, Place, Places, Refusal, Seat, TOP_LEVEL, call_life, deadlock},
+    syntax::{Queue, Workflow},
 };
 
 pub use self::calls::{enter as enter_calls, leave as leave_calls};
@@ -38,8 +38,8 @@ pub fn assign(run: &mut Run, workflow: &Workflow, contexts: &IndexMap<String, Va
     }
 }
 
-/// Lets a pending run start if its group is free, else makes it the group's next; true where the run
-/// changed and is to be looked at again.
+/// Lets a pending run start if its group is free, else it waits or ends; true where the run changed and is to be looked
+/// at again.
 pub async fn enter(app: &App, run: &Stored<Run>, since: Timestamp) -> anyhow::Result<bool> {
     let record = &run.record;
     if let Some(cancel) = &record.cancel {
@@ -54,97 +54,116 @@ pub async fn enter(app: &App, run: &Stored<Run>, since: Timestamp) -> anyhow::Re
         return Ok(true);
     };
     let member = Member { run: record.number, attempt: record.attempt, job: None };
-    let asks = Asks { repo: &record.repo, group: name, seat: Seat { member, asked: since } };
-    match asks.answer(app, cancels_in_progress(app, record).await?, change).await? {
-        None | Some(Answer::Given) => Ok(true),
-        Some(Answer::Waits { .. }) => Ok(false),
-        Some(Answer::Superseded { by }) => conclude_cancelled(app, run, by.took(name)).await,
-        Some(Answer::Deadlock { with }) => conclude_cancelled(app, run, asks.deadlock(&with)).await,
+    let wanted = wanted(app, record, name).await?;
+    let asks = Asks { repo: &record.repo, wanted: &wanted, seat: Seat { member, asked: since } };
+    match asks.turn(app, change).await? {
+        Turn::LookAgain => Ok(true),
+        Turn::Waits => Ok(false),
+        Turn::Ends(reason) => conclude_cancelled(app, run, reason).await,
     }
 }
 
-/// Lets a job that asks be offered if its group is free, else makes it the group's next; true where the job
-/// changed and its run is to be looked at again.
+/// Lets a job that asks be offered if its group is free, else it waits or ends; true where the job changed and its run
+/// is to be looked at again.
 pub async fn enter_job(app: &App, job: &Stored<Job>) -> anyhow::Result<bool> {
     let Job { id, life, planned, .. } = &job.record;
-    let (Some(asked), Some(JobConcurrency { group, cancel_in_progress })) = (life.asks(), &planned.concurrency) else {
-        return Ok(false);
-    };
+    let (Some(asked), Some(wanted)) = (life.asks(), &planned.concurrency) else { return Ok(false) };
     let life = life.clone().apply(JobEvent::PlaceGiven, app.clock.now())?;
     let mut change = Change::default();
     change.at(job).put(keys::job(id), &Job { life, ..job.record.clone() });
-    let asks = Asks { repo: &id.repo, group, seat: Seat { member: Member::of(id), asked } };
-    match asks.answer(app, *cancel_in_progress, change).await? {
-        None | Some(Answer::Given) => Ok(true),
-        Some(Answer::Waits { .. }) => Ok(false),
-        Some(Answer::Superseded { by }) => {
-            cancel_job(app, id, by.took(group)).await?;
-            Ok(true)
-        }
-        Some(Answer::Deadlock { with }) => {
-            cancel_job(app, id, asks.deadlock(&with)).await?;
+    let asks = Asks { repo: &id.repo, wanted, seat: Seat { member: Member::of(id), asked } };
+    match asks.turn(app, change).await? {
+        Turn::LookAgain => Ok(true),
+        Turn::Waits => Ok(false),
+        Turn::Ends(reason) => {
+            cancel_job(app, id, reason).await?;
             Ok(true)
         }
     }
+}
+
+/// What became of a member that asked.
+enum Turn {
+    /// It has its place, or something changed meanwhile.
+    LookAgain,
+    Waits,
+    /// For this reason.
+    Ends(String),
 }
 
 /// One member that asks for a place.
 struct Asks<'a> {
     repo: &'a RepoName,
-    group: &'a str,
+    wanted: &'a JobConcurrency,
     seat: Seat<Member>,
 }
 
 impl Asks<'_> {
-    /// `admit` is committed with the place, where it is given; none where something changed meanwhile.
-    async fn answer(
-        &self,
-        app: &App,
-        cancel_in_progress: bool,
-        admit: Change,
-    ) -> anyhow::Result<Option<Answer<Member>>> {
-        let key = keys::group(self.repo, self.group);
+    /// `admit` is committed with the place, where it is given.
+    async fn turn(&self, app: &App, admit: Change) -> anyhow::Result<Turn> {
+        let key = keys::group(self.repo, &self.wanted.group);
         let stored = app.store.get::<ConcurrencyGroup>(&key).await?;
         let mut places = stored.as_ref().map(|stored| stored.record.places.clone()).unwrap_or_default();
-        for seat in [&mut places.running, &mut places.pending] {
-            if let Some(Seat { member, .. }) = seat.as_ref()
-                && !is_open(app, self.repo, member).await?
-            {
-                *seat = None;
-            }
-        }
-        let answer = places.ask(self.seat.clone(), cancel_in_progress, |holder| self.seat.member.is_within(holder));
-        let mut change = match &answer {
-            Answer::Given => admit,
-            Answer::Waits { .. } => Change::default(),
-            Answer::Superseded { .. } | Answer::Deadlock { .. } => return Ok(Some(answer)),
+        self.drop_ended(app, &mut places).await?;
+        let JobConcurrency { cancel_in_progress, queue, .. } = *self.wanted;
+        let around = |holder: &Member| self.seat.member.is_within(holder);
+        let (cancel, mut change) = match places.ask(self.seat.clone(), cancel_in_progress, queue, around) {
+            Answer::Given => (None, admit),
+            Answer::Waits { cancel } => (Some(cancel), Change::default()),
+            Answer::Refused(refusal) => return Ok(Turn::Ends(self.reason(refusal))),
         };
         let group = ConcurrencyGroup { places };
-        if stored.as_ref().is_none_or(|stored| stored.record != group) || matches!(answer, Answer::Given) {
+        if cancel.is_none() || stored.as_ref().is_none_or(|stored| stored.record != group) {
             change.same(&key, stored.as_ref()).put(key, &group);
             if !app.store.commit(change).await? {
-                return Ok(None);
+                return Ok(Turn::LookAgain);
             }
         }
-        if let Answer::Waits { cancel } = &answer {
-            for member in cancel {
-                self.end(app, member).await?;
-            }
-            // It has become the holder without knowing.
-            let before = stored.as_ref().and_then(|stored| stored.record.places.running.as_ref());
-            if let Some(holder) = group.places.running.as_ref().filter(|holder| Some(*holder) != before) {
-                app.nudges.nudge(Nudge::Run { repo: self.repo.clone(), number: holder.member.run });
-            }
+        let Some(cancel) = cancel else { return Ok(Turn::LookAgain) };
+        for member in &cancel {
+            self.end(app, member).await?;
         }
-        Ok(Some(answer))
+        // It has become the holder without knowing.
+        let before = stored.as_ref().and_then(|stored| stored.record.places.running.as_ref());
+        if let Some(holder) = group.places.running.as_ref().filter(|holder| Some(*holder) != before) {
+            app.nudges.nudge(Nudge::Run { repo: self.repo.clone(), number: holder.member.run });
+        }
+        Ok(Turn::Waits)
     }
 
-    fn deadlock(&self, with: &Member) -> String {
-        deadlock(self.group, with.title(), self.seat.member.title())
+    async fn drop_ended(&self, app: &App, places: &mut Places<Member>) -> anyhow::Result<()> {
+        if let Some(Seat { member, .. }) = &places.running {
+            if !is_open(app, self.repo, member).await? {
+                places.running = None;
+            } else if places.is_pending(&self.seat.member) {
+                // Who else waits is nothing to one that waits already.
+                return Ok(());
+            }
+        }
+        let mut open = Vec::with_capacity(places.pending.len());
+        for seat in places.pending.drain(..) {
+            if is_open(app, self.repo, &seat.member).await? {
+                open.push(seat);
+            }
+        }
+        places.pending = open;
+        Ok(())
+    }
+
+    fn reason(&self, refusal: Refusal<Member>) -> String {
+        let group = &self.wanted.group;
+        match refusal {
+            Refusal::Superseded { by } => by.took(group),
+            Refusal::Deadlock { with } => deadlock(group, with.title(), self.seat.member.title()),
+            Refusal::Full => {
+                let most = Places::<Member>::MOST_PENDING;
+                format!("{most} wait already for the concurrency group {group}")
+            }
+        }
     }
 
     async fn end(&self, app: &App, member: &Member) -> anyhow::Result<()> {
-        let reason = self.seat.member.took(self.group);
+        let reason = self.seat.member.took(&self.wanted.group);
         match &member.job {
             Some(key) => {
                 let job = member.job_ref(self.repo, key);
@@ -229,13 +248,19 @@ async fn conclude_cancelled(app: &App, run: &Stored<Run>, reason: String) -> any
     Ok(true)
 }
 
-async fn cancels_in_progress(app: &App, run: &Run) -> anyhow::Result<bool> {
+/// How a run asks: its group was named when it came.
+async fn wanted(app: &App, run: &Run, group: &str) -> anyhow::Result<JobConcurrency> {
     let workflow = runs::workflow(app, run).await?;
-    let Some(concurrency) = workflow.concurrency.as_ref().filter(|own| own.cancel_in_progress.is_some()) else {
-        return Ok(false);
+    let own = workflow.concurrency.as_ref();
+    let queue = own.map(|own| own.queue).unwrap_or_default();
+    let cancel_in_progress = match own.filter(|own| own.cancel_in_progress.is_some()) {
+        // What waits in a queue ends nobody, whatever an expression says.
+        Some(own) if queue == Queue::Single => {
+            plan::cancels_in_progress(own, &runs::contexts(app, run, &workflow).await?).unwrap_or(false)
+        }
+        Some(_) | None => false,
     };
-    let contexts = runs::contexts(app, run, &workflow).await?;
-    Ok(plan::cancels_in_progress(concurrency, &contexts).unwrap_or(false))
+    Ok(JobConcurrency { group: group.to_owned(), cancel_in_progress, queue })
 }
 
 /// Asks a run to stop; its reconciliation does the rest. A run that changed meanwhile is asked again.
@@ -302,8 +327,11 @@ pub async fn leave_job(app: &App, job: &Job) -> anyhow::Result<()> {
 /// The next one takes the place itself: it sees that the holder has ended. A hint; the sweep finds it too.
 async fn wake_next(app: &App, repo: &RepoName, name: &str) -> anyhow::Result<()> {
     let group = app.store.get::<ConcurrencyGroup>(&keys::group(repo, name)).await?;
-    if let Some(next) = group.and_then(|group| group.record.places.pending) {
-        app.nudges.nudge(Nudge::Run { repo: repo.clone(), number: next.member.run });
+    for next in group.into_iter().flat_map(|group| group.record.places.pending) {
+        if is_open(app, repo, &next.member).await? {
+            app.nudges.nudge(Nudge::Run { repo: repo.clone(), number: next.member.run });
+            break;
+        }
     }
     Ok(())
 }

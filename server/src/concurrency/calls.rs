@@ -2,10 +2,10 @@
 
 use workflows::{
     ids::JobKey,
-    run::{Answer, CallEvent, Seat, call_life, call_lives, tell_call},
+    run::{CallEvent, Seat, call_life, call_lives, tell_call},
 };
 
-use super::{Asks, wake_next};
+use super::{Asks, Turn, wake_next};
 use crate::{
     app::App,
     reconcile::Nudge,
@@ -15,8 +15,8 @@ use crate::{
     },
 };
 
-/// Lets every call of a run that asks go on where its group is free, else makes it the group's next; true where the
-/// run is to be looked at again.
+/// Lets every call of a run that asks go on where its group is free, else it waits or ends; true where the run is to be
+/// looked at again.
 pub async fn enter(app: &App, run: &Stored<Run>) -> anyhow::Result<bool> {
     let Run { repo, number, attempt, groups, .. } = &run.record;
     let mut changed = false;
@@ -32,16 +32,12 @@ pub async fn enter(app: &App, run: &Stored<Run>) -> anyhow::Result<bool> {
         tell_call(&mut given.groups, &life.key, CallEvent::PlaceGiven, app.clock.now())?;
         let mut change = Change::default();
         change.at(run).put(keys::run(repo, *number), &given);
-        let asks = Asks { repo, group: &wanted.group, seat: Seat { member: Member::of(&id), asked } };
-        changed |= match asks.answer(app, wanted.cancel_in_progress, change).await? {
-            None | Some(Answer::Given) => true,
-            Some(Answer::Waits { .. }) => false,
-            Some(Answer::Superseded { by }) => {
-                cancel(app, &id, by.took(&wanted.group)).await?;
-                true
-            }
-            Some(Answer::Deadlock { with }) => {
-                cancel(app, &id, asks.deadlock(&with)).await?;
+        let asks = Asks { repo, wanted, seat: Seat { member: Member::of(&id), asked } };
+        changed |= match asks.turn(app, change).await? {
+            Turn::LookAgain => true,
+            Turn::Waits => false,
+            Turn::Ends(reason) => {
+                cancel(app, &id, reason).await?;
                 true
             }
         };

@@ -188,3 +188,34 @@ async fn calls_that_would_wait_for_what_is_around_them_are_told_of_the_deadlock(
     calls.push_file(&format!("{around}{}", CALL.replace("CONCURRENCY", "concurrency: y"))).await;
     calls.call_is(2, &between("top level workflow", "call", "Deploy-main")).await;
 }
+
+#[tokio::test]
+async fn runs_and_jobs_that_queue_go_on_one_after_the_other() {
+    let mut calls = Calls::new().await;
+    let text = "on: push
+concurrency: { group: deploy, queue: max }
+jobs:
+  row:
+    runs-on: linux
+    strategy: { matrix: { n: [1, 2, 3] } }
+    concurrency: { group: device, queue: max }
+    steps: [{ run: x }]
+";
+    for _ in 1..=4 {
+        calls.push_file(text).await;
+    }
+    let first = calls.runner.claim().await;
+    assert_eq!((first.job.run_number, first.job.key.as_str()), (1, "row.0"));
+    // One that gives up its place in the queue is in nobody's way.
+    assert_eq!(calls.world.post("runs/2/cancel").await, StatusCode::ACCEPTED);
+    assert_eq!(calls.world.run_concluded(2).await["conclusion"], "cancelled");
+    calls.world.restart().await;
+    calls.runner = calls.world.runner();
+    assert_eq!(calls.runner.try_claim(0).await, None);
+    calls.runner.finish(&first, result(Conclusion::Success)).await;
+    let rest = [(1, "row.1"), (1, "row.2"), (3, "row.0"), (3, "row.1"), (3, "row.2"), (4, "row.0")];
+    for (run, key) in rest {
+        assert_eq!(calls.next().await, job(run, key));
+    }
+    assert_eq!(calls.world.run_concluded(3).await["conclusion"], "success");
+}

@@ -37,7 +37,7 @@ pub fn workflow_concurrency(
     let Some(written) = &workflow.concurrency else { return Ok(None) };
     let told = |error: expr::Error| format!("`concurrency` of {}: {}", workflow.file, error.message);
     let group = group_name(written, contexts).map_err(told)?;
-    JobConcurrency::named(group, cancels_in_progress(written, contexts).map_err(told)?)
+    JobConcurrency::named(group, cancels_in_progress(written, contexts).map_err(told)?, written.queue)
 }
 
 /// The name of a workflow's concurrency group; empty is none.

@@ -192,7 +192,8 @@ impl Expander<'_> {
         let Some(written) = &self.job.concurrency else { return Ok(None) };
         let group = self.text(&written.group, environment)?;
         let cancel_in_progress = self.boolean(written.cancel_in_progress.as_ref(), false, environment)?;
-        JobConcurrency::named(group, cancel_in_progress).map_err(|message| self.failed(written.group.at, &message))
+        let named = JobConcurrency::named(group, cancel_in_progress, written.queue);
+        named.map_err(|message| self.failed(written.group.at, &message))
     }
 
     fn strategy<'a>(&'a self, field: fn(&'a crate::syntax::Strategy) -> &'a Option<Template>) -> Option<&'a Template> {

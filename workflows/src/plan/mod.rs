@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     ids::{JobId, JobKey},
     run::Conclusion,
-    syntax::{Concurrency, Diagnostic},
+    syntax::{Concurrency, Diagnostic, Queue},
 };
 
 pub use call::{PlannedCall, call_inputs, call_outputs, cancels_in_progress, group_name, workflow_concurrency};
@@ -70,7 +70,10 @@ pub struct PlannedJob {
 pub struct JobConcurrency {
     /// Not empty; names do not differ by case.
     pub group: String,
+    /// Not with [`Queue::Max`].
     pub cancel_in_progress: bool,
+    #[serde(default)]
+    pub queue: Queue,
 }
 
 impl JobConcurrency {
@@ -80,9 +83,12 @@ impl JobConcurrency {
     }
 
     /// None where the name is empty, which is no group; the error is a sentence for people.
-    pub(crate) fn named(group: String, cancel_in_progress: bool) -> Result<Option<Self>, String> {
+    pub(crate) fn named(group: String, cancel_in_progress: bool, queue: Queue) -> Result<Option<Self>, String> {
         Concurrency::check_name(&group)?;
-        Ok(Some(Self { group, cancel_in_progress }).filter(|concurrency| !concurrency.group.is_empty()))
+        if cancel_in_progress && queue == Queue::Max {
+            return Err(Queue::ENDS_NOBODY.to_owned());
+        }
+        Ok(Some(Self { group, cancel_in_progress, queue }).filter(|concurrency| !concurrency.group.is_empty()))
     }
 }
 

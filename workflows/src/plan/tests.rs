@@ -206,14 +206,23 @@ jobs:
     concurrency: {group: '${{ github.ref }}-${{ matrix.os }}', cancel-in-progress: \"${{ matrix.os == 'two' }}\"}
   b: {runs-on: x, concurrency: \"${{ '' }}\"}
   c: {runs-on: x, concurrency: '${{ fromJSON(github.ref) }}'}
+  d: {runs-on: x, concurrency: {group: g, queue: max, cancel-in-progress: \"${{ true }}\"}}
+  e: {runs-on: x, concurrency: {group: g, queue: max, cancel-in-progress: \"${{ false }}\"}}
 ";
     let Expansion::Jobs(jobs) = expand_in(text, "a", &[], false) else { panic!("not expanded") };
     let groups: Vec<_> = jobs.iter().map(|job| job.concurrency.clone().unwrap()).collect();
-    let group = |group: &str, cancel_in_progress| JobConcurrency { group: group.to_owned(), cancel_in_progress };
+    let group = |group: &str, cancel_in_progress| JobConcurrency {
+        group: group.to_owned(),
+        cancel_in_progress,
+        queue: Queue::Single,
+    };
     assert_eq!(groups, [group("r-one", false), group("r-two", true)]);
     let Expansion::Jobs(jobs) = expand_in(text, "b", &[], false) else { panic!("not expanded") };
     assert_eq!(jobs[0].concurrency, None);
     assert!(names(expand_in(text, "c", &[], false))[0].starts_with("8:32 job `c`"));
+    assert!(names(expand_in(text, "d", &[], false))[0].contains("`queue: max` cannot stand beside"));
+    let Expansion::Jobs(jobs) = expand_in(text, "e", &[], false) else { panic!("not expanded") };
+    assert_eq!(jobs[0].concurrency, Some(JobConcurrency { queue: Queue::Max, ..group("g", false) }));
 }
 
 #[test]

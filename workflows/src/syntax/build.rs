@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    Concurrency, Defaults, Located, Permissions, Template, Workflow,
+    Concurrency, Defaults, Located, Permissions, Queue, Template, Workflow,
     diagnostic::Sink,
     on,
     yaml::{Kind, Node, Scalar},
@@ -85,19 +85,24 @@ fn not_applicable(key: &Node, name: &str, sink: &mut Sink<'_>) {
 
 fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     let node = get(parent, "concurrency")?;
-    if let Some(queue) = get(node, "queue").filter(|queue| queue.text().as_deref() == Some("max")) {
-        sink.warn(queue.at, queue.length, "not-applicable", "Assay lets one member of a group wait, as with `single`");
+    let max = get(node, "queue").filter(|queue| queue.text().as_deref() == Some("max"));
+    let cancels = get(node, "cancel-in-progress");
+    let cancels = cancels.is_some_and(|node| matches!(node.kind, Kind::Scalar { value: Scalar::Boolean(true), .. }));
+    if let Some(queue) = max.filter(|_| cancels) {
+        sink.error(queue.at, queue.length, "concurrency-queue", Queue::ENDS_NOBODY);
     }
+    let queue = if max.is_some() { Queue::Max } else { Queue::Single };
     let group = if matches!(node.kind, Kind::Scalar { .. }) { Some(node) } else { get(node, "group") };
     let name = group.and_then(Node::text).filter(|name| !crate::expr::has_expression(name)).unwrap_or_default();
     if let Err(message) = Concurrency::check_name(&name) {
         sink.error(node.at, node.length, "concurrency-group", message);
     }
     match &node.kind {
-        Kind::Scalar { .. } => Some(Concurrency { group: located(node)?, cancel_in_progress: None }),
+        Kind::Scalar { .. } => Some(Concurrency { group: located(node)?, cancel_in_progress: None, queue }),
         Kind::Mapping(_) => Some(Concurrency {
             group: template(node, "group")?,
             cancel_in_progress: template(node, "cancel-in-progress"),
+            queue,
         }),
         Kind::Sequence(_) => None,
     }

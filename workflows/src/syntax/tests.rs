@@ -200,8 +200,11 @@ fn what_does_not_go_together_is_said() {
     assert_eq!(diagnostics[0].help.as_deref(), Some("`uses` cannot stand beside `run`"));
     let (_, diagnostics) = parse("w.yml", "on: { schedule: [{ corn: '0 4 * * 1' }] }\njobs: { a: { runs-on: x } }\n");
     assert!(diagnostics.iter().any(|each| each.help.as_deref() == Some("did you mean `cron`?")), "{diagnostics:?}");
-    let concurrency = "    concurrency: { group: g, queue: max }\n    steps: []\n";
-    assert_eq!(remarks(&job(concurrency)), ["5:37 not-applicable"]);
+    let concurrency = |more: &str| job(&format!("    concurrency: {{ group: g, queue: max{more} }}\n    steps: []\n"));
+    assert_eq!(remarks(&concurrency("")), [""; 0]);
+    assert_eq!(remarks(&concurrency(", cancel-in-progress: false")), [""; 0]);
+    assert_eq!(remarks(&concurrency(", cancel-in-progress: \"${{ true }}\"")), [""; 0]);
+    assert_eq!(remarks(&concurrency(", cancel-in-progress: true")), ["5:37 concurrency-queue"]);
 }
 
 #[test]

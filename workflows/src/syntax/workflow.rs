@@ -126,6 +126,24 @@ pub struct Concurrency {
     pub group: Template,
     /// `true`, `false` or an expression; none is false.
     pub cancel_in_progress: Option<Template>,
+    #[serde(default)]
+    pub queue: Queue,
+}
+
+/// How many wait for a place in a concurrency group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Queue {
+    /// One: it takes the place of those that wait.
+    #[default]
+    Single,
+    /// As many as may, one behind the other. Whoever waits so ends nobody.
+    Max,
+}
+
+impl Queue {
+    /// Why `queue: max` and `cancel-in-progress: true` do not go together; as on GitHub.
+    pub(crate) const ENDS_NOBODY: &str = "`queue: max` cannot stand beside `cancel-in-progress: true`";
 }
 
 impl Concurrency {

@@ -27,7 +27,7 @@ pub struct Runner {
     pub seen_at: Timestamp,
 }
 
-/// Who may go on in a concurrency group: one at a time, one more waits.
+/// Who may go on in a concurrency group, one at a time, and who waits.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConcurrencyGroup {
     /// Empty where a version wrote it that knew runs alone.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ids::JobId,
     run::JobEvent,
-    syntax::{Job, JobBody, Located, Place, RunsOn, Triggers},
+    syntax::{Job, JobBody, Located, Place, Queue, RunsOn, Triggers},
 };
 
 fn id(text: &str) -> JobId {
@@ -129,7 +129,7 @@ fn max_parallel_bounds_what_is_under_way() {
 #[test]
 fn a_job_of_a_group_asks_for_its_place_before_it_is_offered() {
     let mut rows = three(serde_json::json!({"max-parallel": 2}));
-    let concurrency = crate::plan::JobConcurrency { group: "gpu".to_owned(), cancel_in_progress: false };
+    let concurrency = JobConcurrency { group: "gpu".to_owned(), cancel_in_progress: false, queue: Queue::Single };
     rows.iter_mut().for_each(|row| row.concurrency = Some(concurrency.clone()));
     let mut world = World::expanded(rows);
     assert_eq!(world.advance(), [Decision::AskPlace(world_key(0)), Decision::AskPlace(world_key(1))]);
