@@ -1,12 +1,6 @@
 //! One job under its lease: run, kept alive, told about, and given up when it must be.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::watch, time::Instant};
@@ -101,11 +95,8 @@ enum Ended {
 }
 
 fn environment(runner: &Runner, lease: &Lease, slot: u32) -> JobEnvironment {
-    static JOBS: AtomicU64 = AtomicU64::new(0);
-    let number = JOBS.fetch_add(1, Ordering::Relaxed);
     JobEnvironment {
-        // Of this process and this job: an earlier runner's leftovers are not in the way.
-        directory: runner.config.work_dir.join(format!("{}-{number}", std::process::id())),
+        directory: runner.name.next_job(),
         cache: runner.config.cache_dir.clone(),
         sandbox: runner.sandbox.clone(),
         engine: runner.engine.clone(),

@@ -14,6 +14,7 @@ mod gpus;
 mod host;
 mod lease;
 mod log;
+mod work;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
@@ -82,6 +83,8 @@ struct Runner {
     sandbox: Sandbox,
     engine: Option<Engine>,
     gpus: GpuPool,
+    /// Whose jobs' directories are.
+    name: work::Name,
     shutdown: CancellationToken,
 }
 
@@ -104,11 +107,23 @@ pub async fn run(config: RunnerConfig, shutdown: impl Future<Output = ()> + Send
     let onnxruntime = onnxruntime.inspect_err(|e| tracing::warn!("models cannot be evaluated: {e}")).ok();
     let sandbox = sandbox(&config, onnxruntime.as_ref()).await;
     let engine = Engine::find();
-    if let Some(engine) = engine.clone() {
-        // Beside: a service that does not answer holds up no job that wants no container.
+    let named = tokio::task::spawn_blocking({
         let work = config.work_dir.clone();
-        tokio::spawn(async move { engine.sweep(&work).await });
-    }
+        move || work::Name::take(&work)
+    });
+    let (name, gone) = named.await?.with_context(|| format!("cannot lock {}", config.work_dir.display()))?;
+    // Beside: a service that does not answer holds up no job that wants no container. Its containers go before the
+    // directories that they write to.
+    let (service, work) = (engine.clone(), config.work_dir.clone());
+    tokio::spawn(async move {
+        if let Some(engine) = service {
+            engine.sweep(&work).await;
+        }
+        if !gone.is_empty() {
+            tracing::info!(runners = gone.len(), "removing the directories that runners before this one left");
+            tokio::task::spawn_blocking(move || drop(gone));
+        }
+    });
     let gpus = GpuPool::find();
     let ort = onnxruntime.as_ref().map(facts::onnxruntime);
     let facts = facts::runner_facts(
@@ -121,7 +136,7 @@ pub async fn run(config: RunnerConfig, shutdown: impl Future<Output = ()> + Send
     );
     let client = Client::new(&config.server, &config.token)?;
     let stop = CancellationToken::new();
-    let runner = Arc::new(Runner { config, client, onnxruntime, sandbox, engine, gpus, shutdown: stop.clone() });
+    let runner = Arc::new(Runner { config, client, onnxruntime, sandbox, engine, gpus, name, shutdown: stop.clone() });
     let signal = tokio::spawn({
         let stop = stop.clone();
         async move {

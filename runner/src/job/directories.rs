@@ -19,7 +19,16 @@ pub(crate) struct Directories {
     pub files: PathBuf,
     /// The runner's alone: archives in the making.
     pub private: PathBuf,
+    /// Marks all processes of the job.
+    pub tracking_id: String,
 }
+
+/// What marks the processes of the job that has this directory: no other on the machine has it at the same time.
+pub(crate) fn tracking_id(directory: &Path) -> String {
+    directory.join(WORKSPACE).display().to_string()
+}
+
+const WORKSPACE: &str = "workspace";
 
 impl Directories {
     pub(crate) fn create(env: &JobEnvironment) -> io::Result<Self> {
@@ -27,12 +36,13 @@ impl Directories {
         let root = env.directory.canonicalize()?;
         fs::set_permissions(&root, fs::Permissions::from_mode(0o700))?;
         let directories = Self {
-            workspace: root.join("workspace"),
+            workspace: root.join(WORKSPACE),
             temp: root.join("temp"),
             home: root.join("home"),
             tools: root.join("tools"),
             files: root.join("files"),
             private: root.join("private"),
+            tracking_id: tracking_id(&root),
         };
         let user = env.sandbox.user(env.slot);
         for path in directories.writable() {
@@ -48,11 +58,6 @@ impl Directories {
     /// What a step may write.
     pub(crate) fn writable(&self) -> [PathBuf; 5] {
         [&self.workspace, &self.temp, &self.home, &self.tools, &self.files].map(PathBuf::clone)
-    }
-
-    /// Different for every job that runs at the same time on the machine: their directories are.
-    pub(crate) fn tracking_id(&self) -> String {
-        self.workspace.display().to_string()
     }
 
     /// Gives a tree that the runner made to the steps' user.

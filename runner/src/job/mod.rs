@@ -42,7 +42,7 @@ use workflows::{
 
 use self::{container::Indoors, host::JobHost, log::JobLog, mask::Masks, stop::Stopped};
 pub(crate) use self::{
-    directories::Directories,
+    directories::{Directories, tracking_id},
     evaluate::Scope,
     step::{StepCall, StepEnd},
 };
@@ -89,8 +89,6 @@ pub(crate) struct Job<'a> {
     /// What `github.action` calls the steps.
     step_names: Vec<String>,
     limits: stop::JobLimits,
-    /// Marks all processes of the job.
-    tracking_id: String,
     usage: usage::Usage,
     /// Numbers the files of steps, those within composite actions included.
     steps_begun: usize,
@@ -121,13 +119,12 @@ pub async fn execute(spec: &JobSpec, host: &dyn JobHost, env: &JobEnvironment, c
         reports: reports.collect(),
         step_names: syntax::step_names(steps),
         limits: stop::JobLimits { cancel, deadline, stopped_at: stop::StopTime::default() },
-        tracking_id: directories.tracking_id(),
         usage: usage::Usage::default(),
         steps_begun: 0,
         indoors: Indoors::No,
         directories,
     };
-    let _tracked = Tracked(job.tracking_id.clone());
+    let _tracked = Tracked(job.directories.tracking_id.clone());
     let mut scope = Scope::of_job(&mut job).await;
     match container::start(&mut job, &mut scope).await {
         Ok(made) => job.indoors = made.map_or(Indoors::No, Indoors::Yes),

@@ -100,7 +100,7 @@ pub(crate) async fn run(
             () = tokio::time::sleep_until(next_sample) => {
                 let (monitor, gpus) = (job.env.monitor.clone(), job.env.gpus.clone());
                 // The engine's service starts what runs in a container: it hangs elsewhere in the tree.
-                let mark = matches!(whereabouts, Whereabouts::Container(_)).then(|| job.tracking_id.clone());
+                let mark = matches!(whereabouts, Whereabouts::Container(_)).then(|| job.directories.tracking_id.clone());
                 if let Some(sample) = job.usage.sample(running.pid(), mark, monitor, gpus).await {
                     job.host.telemetry(sample);
                 }

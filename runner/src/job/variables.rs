@@ -135,7 +135,7 @@ pub(super) fn of_step(
     set("RUNNER_ENVIRONMENT", "self-hosted".to_owned());
     set("RUNNER_TEMP", directories.temp.display().to_string());
     set("RUNNER_TOOL_CACHE", directories.tools.display().to_string());
-    set(TRACKING_VARIABLE, job.tracking_id.clone());
+    set(TRACKING_VARIABLE, directories.tracking_id.clone());
     for (name, path) in files.variables() {
         set(name, path.display().to_string());
     }

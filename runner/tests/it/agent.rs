@@ -87,7 +87,7 @@ struct Working {
     stop: watch::Sender<bool>,
     runner: JoinHandle<anyhow::Result<()>>,
     server: actix_web::dev::ServerHandle,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Working {
@@ -113,6 +113,9 @@ impl Working {
         tokio::spawn(running);
 
         let directory = tempfile::tempdir().unwrap();
+        // Of a runner that was killed.
+        std::fs::create_dir_all(directory.path().join("work/00000000-7/workspace")).unwrap();
+        std::fs::write(directory.path().join("work/00000000.lock"), "").unwrap();
         let config = RunnerConfig {
             server: url,
             token: "token".to_owned(),
@@ -131,7 +134,7 @@ impl Working {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let runner = tokio::spawn(agent::run(config, shutdown));
-        let working = Self { fleet, stop, runner, server: handle, _directory: directory };
+        let working = Self { fleet, stop, runner, server: handle, directory };
         let mut pids = None;
         until("the step's processes", || {
             let log = String::from_utf8_lossy(&working.fleet.lock().unwrap().log).into_owned();
@@ -152,10 +155,17 @@ impl Working {
         until(what, || holds(&self.fleet.lock().unwrap())).await;
     }
 
-    async fn stop(self) -> Arc<Mutex<Fleet>> {
+    /// What lies in the work directory.
+    fn left(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path().join("work")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).filter(|name| name != ".lock").collect()
+    }
+
+    async fn stop(mut self) -> Arc<Mutex<Fleet>> {
         self.stop.send_replace(true);
-        let ended = tokio::time::timeout(Duration::from_secs(30), self.runner).await;
+        let ended = tokio::time::timeout(Duration::from_secs(30), &mut self.runner).await;
         ended.expect("the runner stops").unwrap().unwrap();
+        assert_eq!(self.left(), [""; 0]);
         self.server.stop(false).await;
         self.fleet.into_inner()
     }
@@ -189,6 +199,14 @@ async fn a_cancel_comes_with_a_heartbeat_and_ends_the_whole_tree() {
     let [Finished::Concluded(result)] = &fleet.finished[..] else { panic!("{:?}", fleet.finished) };
     assert_eq!(result.conclusion, Conclusion::Cancelled);
     assert_eq!(result.summary.as_deref(), Some("cancelled by ada"));
+}
+
+#[actix_web::test]
+async fn what_a_killed_runner_left_is_removed_by_the_next() {
+    let (working, _) = Working::on_a_long_job().await;
+    until("the leftovers to go", || !working.left().iter().any(|name| name.starts_with("00000000"))).await;
+    assert_eq!(working.left().len(), 2, "a job and a lock: {:?}", working.left());
+    working.stop().await;
 }
 
 #[actix_web::test]
