@@ -27,7 +27,8 @@ impl ErrorKind {
 impl Error {
     /// In GitHub's words: `Unexpected symbol: ')'. Located at position 5 within expression: 1 < )`.
     pub(crate) fn at(kind: ErrorKind, what: String, offset: usize, source: &str) -> Self {
-        let position = source[..offset].chars().count() + 1;
+        // In units of UTF-16, as GitHub counts.
+        let position = source[..offset].encode_utf16().count() + 1;
         let message = format!("{what}. Located at position {position} within expression: {}", shortened(source));
         Self { kind, message, offset }
     }

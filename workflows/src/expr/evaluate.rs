@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::{
     Environment, Error, Expression, Node, Status, Tree,
     functions::{self, Function},
+    json,
     parser::Comparison,
-    value::Datum,
+    value::{Datum, equal_ignoring_case},
 };
 
 /// How much text the functions of one expression may make, in bytes of UTF-16 as GitHub counts.
@@ -41,13 +42,14 @@ impl<'e> Evaluator<'e, '_> {
             Node::Number(value) => Datum::Number(*value),
             Node::Text(text) => Datum::Text(text.clone()),
             Node::Context(name) => context(self.environment, name).map_or(Datum::Null, Datum::borrowed),
-            Node::Index(object, index) => {
-                let index = self.value(index)?;
-                match &object.node {
-                    Node::Context(name) if name.eq_ignore_ascii_case("env") => variable(self.value(object)?, &index),
-                    _ => access(self.value(object)?, &index),
+            Node::Index(object, index) => match (self.value(object)?, &object.node) {
+                // Its index is not evaluated, as on GitHub.
+                (value, _) if value.is_primitive() => Datum::Null,
+                (value, Node::Context(name)) if name.eq_ignore_ascii_case("env") => {
+                    variable(value, &self.value(index)?)
                 }
-            }
+                (value, _) => access(value, &self.value(index)?),
+            },
             Node::All(object) => Datum::Filtered(all(self.value(object)?)),
             Node::Not(operand) => Datum::Boolean(!self.value(operand)?.is_truthy()),
             Node::Compare(first, others) => {
@@ -77,31 +79,77 @@ impl<'e> Evaluator<'e, '_> {
         Ok(value)
     }
 
+    /// An argument that does not count is not evaluated, as on GitHub: it may be wrong.
     fn call(&self, function: Function, arguments: &[Expression<'e>]) -> Result<Datum<'e>, Error> {
-        let mut values = Vec::with_capacity(arguments.len());
-        for argument in arguments {
-            values.push(self.value(argument)?);
-        }
         let status = self.environment.status;
+        let value = |index: usize| self.value(&arguments[index]);
         Ok(match function {
             Function::Always => Datum::Boolean(true),
             Function::Success => Datum::Boolean(status == Status::Success),
             Function::Failure => Datum::Boolean(status == Status::Failure),
             Function::Cancelled => Datum::Boolean(status == Status::Cancelled),
-            Function::Contains => Datum::Boolean(functions::contains(&values[0], &values[1])),
-            Function::StartsWith => Datum::Boolean(functions::starts_with(&values[0], &values[1])),
-            Function::EndsWith => Datum::Boolean(functions::ends_with(&values[0], &values[1])),
-            Function::Format => self.text(functions::format(&values[0].to_text(), &values[1..])?)?,
-            Function::Join => self.text(functions::join(&values[0], values.get(1)))?,
-            Function::ToJson => self.text(functions::to_json(&values[0]))?,
-            Function::FromJson => self.parsed(&values[0].to_text())?,
-            Function::Case => return case(values),
+            Function::Contains => self.in_both(arguments, functions::may_contain, functions::contains)?,
+            Function::StartsWith => self.in_both(arguments, Datum::is_primitive, functions::starts_with)?,
+            Function::EndsWith => self.in_both(arguments, Datum::is_primitive, functions::ends_with)?,
+            Function::Format => {
+                let mut values = Vec::new();
+                values.resize_with(arguments.len() - 1, || None);
+                let mut argument = |index: usize, text: &mut String| {
+                    let known: &mut Option<Datum<'e>> = &mut values[index];
+                    let known = match known {
+                        Some(known) => known,
+                        None => known.insert(value(index + 1)?),
+                    };
+                    text.push_str(&known.to_text());
+                    Ok(())
+                };
+                self.text(functions::format(&value(0)?.to_text(), arguments.len() - 1, &mut argument)?)?
+            }
+            Function::Join => {
+                let items = value(0)?;
+                let separator = match arguments.get(1) {
+                    Some(separator) if functions::needs_separator(&items) => Some(self.value(separator)?),
+                    Some(_) | None => None,
+                };
+                self.text(functions::join(&items, separator.as_ref()))?
+            }
+            Function::ToJson => self.text(functions::to_json(&value(0)?))?,
+            Function::FromJson => self.parsed(&value(0)?.to_text())?,
+            Function::Case => self.case(arguments)?,
             Function::HashFiles => {
-                let patterns: Vec<String> = values.iter().map(|value| value.to_text().into_owned()).collect();
+                let patterns = arguments.iter().map(|each| Ok(self.value(each)?.to_text().into_owned()));
+                let patterns = patterns.collect::<Result<Vec<String>, Error>>()?;
                 let hash = self.environment.hash_files.map_or(Ok(String::new()), |hash| hash(&patterns));
                 self.text(hash.map_err(Error::evaluation)?)?
             }
         })
+    }
+
+    /// What is asked of two values; false where the first one settles it.
+    fn in_both(
+        &self,
+        arguments: &[Expression<'e>],
+        may_hold: fn(&Datum<'e>) -> bool,
+        holds: fn(&Datum<'_>, &Datum<'_>) -> bool,
+    ) -> Result<Datum<'e>, Error> {
+        let first = self.value(&arguments[0])?;
+        Ok(Datum::Boolean(may_hold(&first) && holds(&first, &self.value(&arguments[1])?)))
+    }
+
+    /// Pairs of a predicate and a value, and the value where no predicate holds; that it is there, the parser saw to.
+    fn case(&self, arguments: &[Expression<'e>]) -> Result<Datum<'e>, Error> {
+        for pair in arguments.chunks(2) {
+            match pair {
+                [predicate, value] => match self.value(predicate)? {
+                    Datum::Boolean(true) => return self.value(value),
+                    Datum::Boolean(false) => {}
+                    _ => return Err(Error::evaluation("case predicate must evaluate to a boolean value")),
+                },
+                [default] => return self.value(default),
+                _ => {}
+            }
+        }
+        Ok(Datum::Null)
     }
 
     fn parsed(&self, text: &str) -> Result<Datum<'e>, Error> {
@@ -109,7 +157,7 @@ impl<'e> Evaluator<'e, '_> {
         if self.read.get() > MAX_PARSED {
             return Err(Error::evaluation("The maximum allowed memory size was exceeded"));
         }
-        functions::from_json(text).map(Datum::owned)
+        json::read(text)
     }
 
     fn text(&self, text: String) -> Result<Datum<'e>, Error> {
@@ -130,20 +178,6 @@ fn compare(comparison: Comparison, left: &Datum<'_>, right: &Datum<'_>) -> bool 
         Comparison::Greater => left.order(right) == Some(Ordering::Greater),
         Comparison::LessOrEqual => left.equals(right) || left.order(right) == Some(Ordering::Less),
         Comparison::GreaterOrEqual => left.equals(right) || left.order(right) == Some(Ordering::Greater),
-    }
-}
-
-fn case(values: Vec<Datum<'_>>) -> Result<Datum<'_>, Error> {
-    let mut values = values.into_iter();
-    loop {
-        // An odd number of arguments was checked by the parser: the last one stands alone.
-        let (predicate, value) = (values.next().unwrap_or(Datum::Null), values.next());
-        match (predicate, value) {
-            (default, None) => return Ok(default),
-            (Datum::Boolean(true), Some(value)) => return Ok(value),
-            (Datum::Boolean(false), Some(_)) => {}
-            (_, Some(_)) => return Err(Error::evaluation("case predicate must evaluate to a boolean value")),
-        }
     }
 }
 
@@ -193,7 +227,7 @@ fn member<'e>(tree: Cow<'e, Value>, index: &Datum<'_>) -> Option<Datum<'e>> {
 }
 
 fn find<'m>(entries: &'m serde_json::Map<String, Value>, key: &str) -> Option<(&'m String, &'m Value)> {
-    entries.get_key_value(key).or_else(|| entries.iter().find(|(each, _)| each.eq_ignore_ascii_case(key)))
+    entries.get_key_value(key).or_else(|| entries.iter().find(|(each, _)| equal_ignoring_case(each, key)))
 }
 
 /// An index into an array: a number of 0 or more, rounded down.

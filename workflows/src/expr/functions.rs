@@ -77,6 +77,15 @@ impl Function {
     }
 }
 
+/// Whether something could be in it.
+pub(super) fn may_contain(search: &Datum<'_>) -> bool {
+    match search {
+        Datum::Filtered(items) => !items.is_empty(),
+        Datum::Tree(tree) => tree.as_array().is_some_and(|items| !items.is_empty()),
+        Datum::Null | Datum::Boolean(_) | Datum::Number(_) | Datum::Text(_) => true,
+    }
+}
+
 pub(super) fn contains(search: &Datum<'_>, item: &Datum<'_>) -> bool {
     match search {
         Datum::Filtered(items) => items.iter().any(|each| each.equals(item)),
@@ -102,6 +111,15 @@ fn folded(datum: &Datum<'_>) -> String {
     datum.to_text().chars().map(upper).collect()
 }
 
+/// Whether there is something to separate.
+pub(super) fn needs_separator(items: &Datum<'_>) -> bool {
+    match items {
+        Datum::Filtered(items) => items.len() > 1,
+        Datum::Tree(tree) => tree.as_array().is_some_and(|items| items.len() > 1),
+        Datum::Null | Datum::Boolean(_) | Datum::Number(_) | Datum::Text(_) => false,
+    }
+}
+
 pub(super) fn join(items: &Datum<'_>, separator: Option<&Datum<'_>>) -> String {
     let separator = match separator {
         Some(separator) if separator.is_primitive() => separator.to_text(),
@@ -118,8 +136,13 @@ pub(super) fn join(items: &Datum<'_>, separator: Option<&Datum<'_>>) -> String {
     texts.join(&separator)
 }
 
-/// `{0}` is the first argument after the text; `{{` and `}}` are braces.
-pub(super) fn format(template: &str, arguments: &[Datum<'_>]) -> Result<String, Error> {
+/// `{0}` is the first of `count` arguments after the text; `{{` and `}}` are braces. `append` puts an argument's text
+/// behind another.
+pub(super) fn format(
+    template: &str,
+    count: usize,
+    append: &mut dyn FnMut(usize, &mut String) -> Result<(), Error>,
+) -> Result<String, Error> {
     let invalid = || Error::evaluation(format!("The following format string is invalid: {template}"));
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
@@ -132,35 +155,23 @@ pub(super) fn format(template: &str, arguments: &[Datum<'_>]) -> Result<String, 
             continue;
         }
         let end = after.find('}').filter(|_| kind == "{").ok_or_else(invalid)?;
-        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        // .NET allows format specifiers after the number; GitHub reads and ignores them.
-        if digits == 0 || digits > end {
-            return Err(invalid());
-        }
-        let argument = after[..digits].parse::<usize>().ok().and_then(|index| arguments.get(index));
-        let argument = argument.ok_or_else(|| {
-            Error::evaluation(format!(
+        // .NET's specifiers behind the number (`{0:x}`) have no meaning here, and GitHub refuses them.
+        let index: usize = match after[..end].strip_suffix(':').unwrap_or(&after[..end]) {
+            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().unwrap_or(usize::MAX)
+            }
+            _ => return Err(invalid()),
+        };
+        if index >= count {
+            return Err(Error::evaluation(format!(
                 "The following format string references more arguments than were supplied: {template}"
-            ))
-        })?;
-        text.push_str(&argument.to_text());
+            )));
+        }
+        append(index, &mut text)?;
         rest = &after[end + 1..];
     }
     text.push_str(rest);
     Ok(text)
-}
-
-pub(super) fn from_json(text: &str) -> Result<Value, Error> {
-    if text.trim().is_empty() {
-        return Err(Error::evaluation("Error parsing JSON when evaluating fromJSON: empty input"));
-    }
-    match text.trim() {
-        // Newtonsoft, GitHub's reader, takes these three.
-        "NaN" | "Infinity" | "-Infinity" => return Ok(Value::String(text.trim().to_owned())),
-        _ => {}
-    }
-    serde_json::from_str(text)
-        .map_err(|error| Error::evaluation(format!("Error parsing JSON when evaluating fromJSON: {error}")))
 }
 
 /// Pretty-printed with two spaces; numbers as [`number::format`] prints them.
@@ -168,6 +179,8 @@ pub(super) fn to_json(datum: &Datum<'_>) -> String {
     let mut text = String::new();
     match datum {
         Datum::Tree(tree) => write_json(tree, 0, &mut text),
+        // `NaN` and `Infinity` are no JSON; GitHub writes them so.
+        Datum::Number(value) => text.push_str(&number::format(*value)),
         other => write_json(&other.clone().into_json(), 0, &mut text),
     }
     text

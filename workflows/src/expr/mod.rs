@@ -7,6 +7,7 @@
 mod error;
 mod evaluate;
 mod functions;
+mod json;
 mod lexer;
 mod number;
 mod parser;

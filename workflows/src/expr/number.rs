@@ -1,36 +1,33 @@
 //! Numbers as GitHub reads and prints them.
 
-/// A text as a number: trimmed, empty is 0, decimal, `0x` and `0o`, `Infinity`; else NaN.
+/// A text as a number: trimmed, empty is 0, decimal, `0x` and `0o` of 32 bits, `Infinity`; else NaN.
 pub(crate) fn parse(text: &str) -> f64 {
     let text = text.trim();
     if text.is_empty() {
         return 0.0;
     }
     if let Some(digits) = text.strip_prefix("0x") {
-        return radix(digits, 16);
+        return radix(digits, 16).unwrap_or(f64::NAN);
     }
     if let Some(digits) = text.strip_prefix("0o") {
-        return radix(digits, 8);
+        return radix(digits, 8).unwrap_or(f64::NAN);
     }
-    match text {
-        "Infinity" | "+Infinity" => return f64::INFINITY,
-        "-Infinity" => return f64::NEG_INFINITY,
-        _ => {}
-    }
-    // Rust's own grammar is decimal notation plus words (`inf`, `nan`), which are no numbers here.
+    // Rust's own grammar is decimal notation plus words (`inf`, `nan`), of which .NET has one, without case.
     if text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E')) {
-        text.parse().unwrap_or(f64::NAN)
-    } else {
-        f64::NAN
+        return text.parse().unwrap_or(f64::NAN);
     }
+    let (sign, word) = match text.strip_prefix('-') {
+        Some(word) => (-1.0, word),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if word.eq_ignore_ascii_case("infinity") { sign * f64::INFINITY } else { f64::NAN }
 }
 
-fn radix(digits: &str, radix: u32) -> f64 {
-    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
-        digits.chars().fold(0.0, |sum, c| sum * f64::from(radix) + f64::from(c.to_digit(radix).unwrap_or(0)))
-    } else {
-        f64::NAN
-    }
+/// Digits of a base below 10 or of 16: 32 bits that have a sign, so that `ffffffff` is -1. None for anything else.
+pub(crate) fn radix(digits: &str, radix: u32) -> Option<f64> {
+    // Rust takes a sign here, the language none.
+    let digits = Some(digits).filter(|digits| !digits.starts_with('+'))?;
+    u32::from_str_radix(digits, radix).ok().map(|bits| f64::from(bits as i32))
 }
 
 /// .NET's `G15`: at most 15 significant digits, no trailing zeros, an exponent where it is below −4

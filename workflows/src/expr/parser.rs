@@ -10,6 +10,9 @@ use super::{
 /// How deep expressions may nest, as on GitHub.
 pub const MAX_DEPTH: usize = 50;
 
+/// How deep it may nest with its parentheses, which GitHub does not count: the stack holds no more.
+const MAX_NESTING: usize = 3 * MAX_DEPTH;
+
 /// How long an expression may be, in characters, as on GitHub.
 pub const MAX_LENGTH: usize = 21_000;
 
@@ -84,9 +87,47 @@ pub(crate) fn parse<'s>(source: &'s str, names: &dyn Names) -> Result<Option<Tre
     }
     let mut parser = Parser { source, lexemes: &lexemes, next: 0, depth: 0, names, asks_status: false };
     let root = parser.expression()?;
-    match parser.peek() {
-        None => Ok(Some(Tree { root, asks_status: parser.asks_status })),
-        Some(_) => Err(parser.unexpected()),
+    if parser.peek().is_some() {
+        return Err(parser.unexpected());
+    }
+    // What has fewer tokens is not so deep.
+    if lexemes.len() > MAX_DEPTH && is_deeper(&root, MAX_DEPTH) {
+        return Err(too_deep(0));
+    }
+    Ok(Some(Tree { root, asks_status: parser.asks_status }))
+}
+
+fn too_deep(offset: usize) -> Error {
+    let message = format!("Exceeded max expression depth {MAX_DEPTH}");
+    Error { kind: ErrorKind::Parsing, message, offset }
+}
+
+/// Whether nodes are within one another more than `most` deep, as GitHub counts: `a == b == c` is a comparison within
+/// another, `a && b && c` is one node with or without parentheses.
+fn is_deeper(expression: &Expression<'_>, most: usize) -> bool {
+    let Some(within) = most.checked_sub(1) else { return true };
+    match &expression.node {
+        Node::Null | Node::Boolean(_) | Node::Number(_) | Node::Text(_) | Node::Context(_) => false,
+        Node::Index(object, index) => is_deeper(object, within) || is_deeper(index, within),
+        // The star is a node too.
+        Node::All(object) => within == 0 || is_deeper(object, within),
+        Node::Not(operand) => is_deeper(operand, within),
+        Node::Call(_, arguments) => arguments.iter().any(|each| is_deeper(each, within)),
+        Node::Compare(first, others) => {
+            let least = |count: usize| within.checked_sub(count);
+            least(others.len() - 1).is_none_or(|most| is_deeper(first, most))
+                || others
+                    .iter()
+                    .rev()
+                    .enumerate()
+                    .any(|(index, (_, operand))| least(index).is_none_or(|most| is_deeper(operand, most)))
+        }
+        Node::And(operands) => {
+            operands.iter().any(|each| is_deeper(each, if matches!(each.node, Node::And(_)) { most } else { within }))
+        }
+        Node::Or(operands) => {
+            operands.iter().any(|each| is_deeper(each, if matches!(each.node, Node::Or(_)) { most } else { within }))
+        }
     }
 }
 
@@ -130,11 +171,7 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
 
     fn deeper(&mut self) -> Result<(), Error> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            let message = format!("Exceeded max expression depth {MAX_DEPTH}");
-            return Err(Error { kind: ErrorKind::Parsing, message, offset: self.position() });
-        }
-        Ok(())
+        if self.depth > MAX_NESTING { Err(too_deep(self.position())) } else { Ok(()) }
     }
 
     fn expression(&mut self) -> Result<Expression<'s>, Error> {
@@ -297,10 +334,11 @@ impl<'s, 'l> Parser<'s, 'l, '_> {
 
     fn call(&mut self, name: &'s str, at: usize) -> Result<Node<'s>, Error> {
         let mut arguments = Vec::new();
-        while !self.take(&Token::RightParen) {
+        if !self.take(&Token::RightParen) {
             arguments.push(self.expression()?);
-            if self.peek() != Some(&Token::RightParen) {
+            while !self.take(&Token::RightParen) {
                 self.expect(&Token::Comma)?;
+                arguments.push(self.expression()?);
             }
         }
         let error = |what: String| Err(Error::at(ErrorKind::Parsing, what, at, self.source));

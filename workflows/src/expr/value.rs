@@ -132,21 +132,26 @@ fn json_number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| Value::String(number::format(value)), Value::Number)
 }
 
-/// One character's upper case as .NET's ordinal comparison has it: characters that would become
-/// several, and the dotless ı, stay as they are.
+/// One character's upper case as .NET's ordinal comparison has it, which makes one of one: `ß` stays, the Greek letters
+/// with an iota below have one of their own. The dotless ı and the long ſ, whose upper cases are ASCII, stay.
 pub(crate) fn upper(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_uppercase();
     }
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
-        (Some(single), None) if c != 'ı' => single,
-        _ => c,
+        (Some(single), None) if c != 'ı' && c != 'ſ' => single,
+        _ => match u32::from(c) {
+            point @ (0x1f80..=0x1f87 | 0x1f90..=0x1f97 | 0x1fa0..=0x1fa7) => char::from_u32(point + 8).unwrap_or(c),
+            point @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(point + 9).unwrap_or(c),
+            _ => c,
+        },
     }
 }
 
 pub(crate) fn equal_ignoring_case(a: &str, b: &str) -> bool {
-    if a.is_ascii() && b.is_ascii() {
+    // No other character has an ASCII one for its upper case.
+    if a.eq_ignore_ascii_case(b) || a.is_ascii() || b.is_ascii() {
         return a.eq_ignore_ascii_case(b);
     }
     a.chars().map(upper).eq(b.chars().map(upper))

@@ -4,6 +4,7 @@ mod expressions;
 mod files;
 
 use std::{
+    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -13,12 +14,27 @@ use serde_json::Value;
 
 const PACKAGES: [&str; 2] = ["@actions/expressions@0.3.61", "@actions/workflow-parser@0.3.61"];
 
+/// A number that the environment may give.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// A program that answers as `oracle.mjs` does, with the parser of GitHub's service.
+fn service() -> Option<std::ffi::OsString> {
+    std::env::var_os("ASSAY_ORACLE_SERVICE")
+}
+
 /// GitHub's answers, one to each question.
 fn ask(questions: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/oracle.mjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .arg(installed())
+    let mut command = match service() {
+        Some(program) => Command::new(program),
+        None => {
+            let mut node = Command::new("node");
+            node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/oracle.mjs")).arg(installed());
+            node
+        }
+    };
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -62,19 +78,30 @@ fn installed() -> PathBuf {
 
 /// Counts what differs by its class, and prints the classes with an example of each.
 #[derive(Default)]
-struct Differences(std::collections::BTreeMap<String, (usize, String)>);
+struct Differences {
+    classes: BTreeMap<String, (usize, String)>,
+    /// Those that are known, by their reason.
+    known: BTreeMap<&'static str, usize>,
+}
 
 impl Differences {
     fn add(&mut self, class: impl Into<String>, example: impl FnOnce() -> String) {
-        self.0.entry(class.into()).or_insert_with(|| (0, example())).0 += 1;
+        self.classes.entry(class.into()).or_insert_with(|| (0, example())).0 += 1;
+    }
+
+    fn explain(&mut self, reason: &'static str) {
+        *self.known.entry(reason).or_default() += 1;
     }
 
     fn total(&self) -> usize {
-        self.0.values().map(|(count, _)| count).sum()
+        self.classes.values().map(|(count, _)| count).sum()
     }
 
     fn print(&self) {
-        let mut classes: Vec<_> = self.0.iter().collect();
+        for (reason, count) in &self.known {
+            println!("{count:5} known: {reason}");
+        }
+        let mut classes: Vec<_> = self.classes.iter().collect();
         classes.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
         for (class, (count, example)) in classes {
             println!("{count:5} {class}\n      {example}");

@@ -75,5 +75,7 @@ const workflow = async ({ text }) => {
 for await (const line of createInterface({ input: process.stdin })) {
   const question = JSON.parse(line);
   const answer = "expr" in question ? expression(question) : await workflow(question);
-  process.stdout.write(JSON.stringify(answer) + "\n");
+  // Half a surrogate pair is no character to anyone but JavaScript.
+  const text = JSON.stringify(answer).replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, "$1\\ufffd");
+  process.stdout.write(text + "\n");
 }
