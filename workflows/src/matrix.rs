@@ -21,47 +21,29 @@ pub struct InvalidMatrix(pub String);
 /// product none of whose original values it would overwrite, and is a row of its own where there is
 /// no such row.
 pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
-    let parts = Parts::read(matrix)?;
-    let mut rows = parts.product();
-    for excluded in &parts.exclude {
-        rows.retain(|row| !excluded.iter().all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value))));
-    }
-    let product = rows.len();
-    for &included in &parts.include {
-        let mut added = false;
-        for row in &mut rows[..product] {
-            let fits = included
-                .iter()
-                .filter(|(name, _)| parts.has_vector(name))
-                .all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)));
-            if fits {
-                added = true;
-                let more = included.iter().filter(|(name, _)| !parts.has_vector(name));
-                row.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-            }
-        }
-        if !added {
-            rows.push(included.clone().into_iter().collect());
-        }
-        if rows.len() > MAX_ROWS {
-            return Err(too_many(rows.len()));
-        }
-    }
-    Ok(rows)
+    let Value::Object(entries) = matrix else {
+        return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
+    };
+    rows_of(entries.iter().map(|(name, values)| (name.as_str(), values)))
 }
 
-/// Whether [`rows`] gives rows, without making them where their number cannot be too large.
-pub(crate) fn check(matrix: &Value) -> Result<(), InvalidMatrix> {
-    let parts = Parts::read(matrix)?;
+/// [`rows`], of a matrix's entries.
+pub(crate) fn rows_of<'m>(entries: impl Iterator<Item = (&'m str, &'m Value)>) -> Result<Vec<Row>, InvalidMatrix> {
+    Parts::read(entries)?.rows()
+}
+
+/// Whether [`rows_of`] gives rows, without making them where their number cannot be too large.
+pub(crate) fn check<'m>(entries: impl Iterator<Item = (&'m str, &'m Value)>) -> Result<(), InvalidMatrix> {
+    let parts = Parts::read(entries)?;
     match parts.count + parts.include.len() <= MAX_ROWS {
         true => Ok(()),
-        false => rows(matrix).map(drop),
+        false => parts.rows().map(drop),
     }
 }
 
 /// What a matrix is made of.
 struct Parts<'m> {
-    vectors: Vec<(&'m String, &'m Vec<Value>)>,
+    vectors: Vec<(&'m str, &'m Vec<Value>)>,
     /// Rows of the product of the vectors.
     count: usize,
     include: Vec<&'m Map<String, Value>>,
@@ -69,11 +51,8 @@ struct Parts<'m> {
 }
 
 impl<'m> Parts<'m> {
-    fn read(matrix: &'m Value) -> Result<Self, InvalidMatrix> {
-        let Value::Object(entries) = matrix else {
-            return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
-        };
-        let mut vectors: Vec<(&String, &Vec<Value>)> = Vec::new();
+    fn read(entries: impl Iterator<Item = (&'m str, &'m Value)>) -> Result<Self, InvalidMatrix> {
+        let mut vectors: Vec<(&str, &Vec<Value>)> = Vec::new();
         let (mut include, mut exclude): (&[Value], &[Value]) = (&[], &[]);
         for (name, values) in entries {
             let Value::Array(values) = values else {
@@ -82,7 +61,7 @@ impl<'m> Parts<'m> {
                 }
                 return Err(InvalidMatrix(format!("`{name}` of the matrix is no list")));
             };
-            match name.as_str() {
+            match name {
                 "include" => include = values,
                 "exclude" => exclude = values,
                 _ if values.is_empty() => {
@@ -117,9 +96,40 @@ impl<'m> Parts<'m> {
         self.vectors.iter().any(|(each, _)| each.eq_ignore_ascii_case(name))
     }
 
+    fn rows(&self) -> Result<Vec<Row>, InvalidMatrix> {
+        let mut rows = self.product();
+        for excluded in &self.exclude {
+            rows.retain(|row| {
+                !excluded.iter().all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)))
+            });
+        }
+        let product = rows.len();
+        for &included in &self.include {
+            let mut added = false;
+            for row in &mut rows[..product] {
+                let fits = included
+                    .iter()
+                    .filter(|(name, _)| self.has_vector(name))
+                    .all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)));
+                if fits {
+                    added = true;
+                    let more = included.iter().filter(|(name, _)| !self.has_vector(name));
+                    row.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+                }
+            }
+            if !added {
+                rows.push(included.clone().into_iter().collect());
+            }
+            if rows.len() > MAX_ROWS {
+                return Err(too_many(rows.len()));
+            }
+        }
+        Ok(rows)
+    }
+
     fn product(&self) -> Vec<Row> {
         // Every row has the same names: they are hashed for one of them.
-        let names: Row = self.vectors.iter().map(|(name, _)| ((*name).clone(), Value::Null)).collect();
+        let names: Row = self.vectors.iter().map(|(name, _)| ((*name).to_owned(), Value::Null)).collect();
         // The last vector's values change fastest. Each row is made from its number: grown vector by vector, a matrix of
         // many vectors would be copied for each of them.
         let row = |number: usize| {

@@ -53,28 +53,25 @@ impl<'s> Lexer<'s> {
     }
 
     fn step(&mut self) -> Result<bool, Error> {
-        let Some(first) = self.rest().chars().next() else { return Ok(false) };
+        self.offset += self.rest().len() - self.rest().trim_start().len();
+        let Some(first) = self.rest().bytes().next() else { return Ok(false) };
         let start = self.offset;
         let (token, length) = match first {
-            space if space.is_whitespace() => {
-                self.offset += space.len_utf8();
-                return Ok(true);
-            }
-            '(' => (Token::LeftParen, 1),
-            ')' => (Token::RightParen, 1),
-            '[' => (Token::LeftBracket, 1),
-            ']' => (Token::RightBracket, 1),
-            ',' => (Token::Comma, 1),
-            '*' => (Token::Star, 1),
-            '.' if self.may_dereference() => (Token::Dot, 1),
-            '!' => self.one_or_two(Token::Not, Token::NotEqual),
-            '<' => self.one_or_two(Token::Less, Token::LessOrEqual),
-            '>' => self.one_or_two(Token::Greater, Token::GreaterOrEqual),
-            '=' if self.rest().starts_with("==") => (Token::Equal, 2),
-            '&' if self.rest().starts_with("&&") => (Token::And, 2),
-            '|' if self.rest().starts_with("||") => (Token::Or, 2),
-            '\'' => self.text()?,
-            '.' | '-' | '+' | '0'..='9' => self.number()?,
+            b'(' => (Token::LeftParen, 1),
+            b')' => (Token::RightParen, 1),
+            b'[' => (Token::LeftBracket, 1),
+            b']' => (Token::RightBracket, 1),
+            b',' => (Token::Comma, 1),
+            b'*' => (Token::Star, 1),
+            b'.' if self.may_dereference() => (Token::Dot, 1),
+            b'!' => self.one_or_two(Token::Not, Token::NotEqual),
+            b'<' => self.one_or_two(Token::Less, Token::LessOrEqual),
+            b'>' => self.one_or_two(Token::Greater, Token::GreaterOrEqual),
+            b'=' if self.rest().starts_with("==") => (Token::Equal, 2),
+            b'&' if self.rest().starts_with("&&") => (Token::And, 2),
+            b'|' if self.rest().starts_with("||") => (Token::Or, 2),
+            b'\'' => self.text()?,
+            b'.' | b'-' | b'+' | b'0'..=b'9' => self.number()?,
             _ => self.name()?,
         };
         self.offset += length;
@@ -117,7 +114,10 @@ impl<'s> Lexer<'s> {
 
     fn number(&self) -> Result<(Token<'s>, usize), Error> {
         let rest = self.rest();
-        let length = 1 + rest[1..].find(|c| c != '.' && is_boundary(c)).unwrap_or(rest.len() - 1);
+        let mut length = 1 + boundary(&rest[1..]);
+        while rest[length..].starts_with('.') {
+            length += 1 + boundary(&rest[length + 1..]);
+        }
         let number = number::parse(&rest[..length]);
         if number.is_nan() { Err(self.unexpected(length)) } else { Ok((Token::Number(number), length)) }
     }
@@ -125,7 +125,7 @@ impl<'s> Lexer<'s> {
     fn name(&self) -> Result<(Token<'s>, usize), Error> {
         let rest = self.rest();
         let first = rest.chars().next().map_or(0, char::len_utf8);
-        let length = first + rest[first..].find(is_boundary).unwrap_or(rest.len() - first);
+        let length = first + boundary(&rest[first..]);
         let name = &rest[..length];
         if !is_legal_name(name) {
             return Err(self.unexpected(length));
@@ -150,8 +150,17 @@ impl<'s> Lexer<'s> {
     }
 }
 
-fn is_boundary(c: char) -> bool {
-    matches!(c, '(' | '[' | ')' | ']' | ',' | '.' | '!' | '>' | '<' | '=' | '&' | '|') || c.is_whitespace()
+/// Where a word ends: at a sign or a space.
+fn boundary(text: &str) -> usize {
+    let ends = |(at, byte): (usize, u8)| match byte {
+        b'(' | b'[' | b')' | b']' | b',' | b'.' | b'!' | b'>' | b'<' | b'=' | b'&' | b'|' | b' ' | b'\t'..=b'\r' => {
+            true
+        }
+        // Of a longer character the first byte; there are spaces among them.
+        0xC0.. => text[at..].starts_with(char::is_whitespace),
+        _ => false,
+    };
+    text.bytes().enumerate().position(ends).unwrap_or(text.len())
 }
 
 fn is_legal_name(name: &str) -> bool {

@@ -25,7 +25,9 @@ pub use error::{Error, ErrorKind};
 pub use functions::Function;
 pub(crate) use parser::{Expression, Node, Tree, parse};
 pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
-pub(crate) use template::{Condition, Segment, condition as condition_source, has_expression, segments};
+pub(crate) use template::{
+    Condition, Segment, condition as condition_source, has_expression, has_expression_within, segments,
+};
 pub use value::Datum;
 
 /// What an expression can see.
@@ -137,6 +139,9 @@ impl<'s> Prepared<'s> {
 /// The value of a template: the expression's own value where the text is one `${{ }}` and nothing
 /// else, a string otherwise.
 pub fn template_value(template: &str, environment: &Environment<'_>) -> Result<Value, Error> {
+    if !has_expression(template) {
+        return Ok(Value::String(template.to_owned()));
+    }
     match template::whole(template)? {
         Some((source, at)) => evaluate(source, environment).map_err(|error| error.moved(at)),
         None => interpolate(template, environment).map(Value::String),

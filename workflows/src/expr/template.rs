@@ -1,5 +1,7 @@
 //! Where the expressions are in a text.
 
+use serde_json::Value;
+
 use super::{Error, ErrorKind};
 
 /// A piece of a template.
@@ -59,6 +61,18 @@ impl<'s> Iterator for Segments<'s> {
 /// Whether a text has a `${{`.
 pub(crate) fn has_expression(text: &str) -> bool {
     opening(text).is_some()
+}
+
+/// Whether a text in the tree has one.
+pub(crate) fn has_expression_within(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => has_expression(text),
+        Value::Array(items) => items.iter().any(has_expression_within),
+        Value::Object(entries) => {
+            entries.iter().any(|(name, value)| has_expression(name) || has_expression_within(value))
+        }
+    }
 }
 
 /// Where `${{` stands. Most texts have no `$`, and looking for one byte is much faster than for three.

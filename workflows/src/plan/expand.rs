@@ -1,5 +1,7 @@
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Expansion, JobConcurrency, NeedResult, PlannedCall, PlannedJob, needs_context};
 use crate::{
@@ -122,7 +124,7 @@ impl Expander<'_> {
                 JobBody::Call { uses, with, .. } => {
                     let given = with
                         .iter()
-                        .map(|(name, value)| Ok((name.clone(), self.resolved(&value.value, value.at, environment)?)));
+                        .map(|(name, value)| Ok((name.clone(), self.evaluated(&value.value, value.at, environment)?)));
                     calls.push(PlannedCall {
                         key: JobKey::new(self.id, index),
                         uses: uses.value.clone(),
@@ -205,42 +207,49 @@ impl Expander<'_> {
         let Some(matrix) = self.job.strategy.as_ref().and_then(|strategy| strategy.matrix.as_ref()) else {
             return Ok(None);
         };
-        let (value, at) = match matrix {
-            Matrix::Expression(template) => (self.value(template, environment)?, template.at),
+        let (rows, at) = match matrix {
+            Matrix::Expression(template) => (matrix::rows(&self.value(template, environment)?), template.at),
             Matrix::Vectors { vectors, include, exclude, at } => {
-                let mut object = Map::new();
-                for (name, vector) in vectors {
-                    object.insert(name.clone(), self.resolved(vector, *at, environment)?);
-                }
-                for (name, rows) in [("include", include), ("exclude", exclude)] {
-                    let rows = self.resolved(rows, *at, environment)?;
-                    if rows.as_array().is_none_or(|rows| !rows.is_empty()) {
-                        object.insert(name.to_owned(), rows);
-                    }
-                }
-                (Value::Object(object), *at)
+                let written = vectors.iter().map(|(name, vector)| (name.as_str(), vector));
+                let entries = written
+                    .chain([("include", include), ("exclude", exclude)])
+                    .map(|(name, value)| Ok((name, self.resolved(value, *at, environment)?)))
+                    .collect::<Result<Vec<_>, Box<Diagnostic>>>()?;
+                (matrix::rows_of(entries.iter().map(|(name, value)| (*name, value.as_ref()))), *at)
             }
         };
-        let rows = matrix::rows(&value).map_err(|error| self.failed(at, &error.0))?;
+        let rows = rows.map_err(|error| self.failed(at, &error.0))?;
         if rows.is_empty() {
             return Err(self.failed(at, "the matrix makes no job"));
         }
         Ok(Some(rows))
     }
 
-    /// A tree with every expression in it evaluated. Its depth was bounded when it was read.
-    fn resolved(&self, value: &Value, at: Place, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
+    /// A tree with every expression in it evaluated; most have none. Its depth was bounded when it was read.
+    fn resolved<'v>(
+        &self,
+        value: &'v Value,
+        at: Place,
+        environment: &Environment<'_>,
+    ) -> Result<Cow<'v, Value>, Box<Diagnostic>> {
+        match expr::has_expression_within(value) {
+            true => self.evaluated(value, at, environment).map(Cow::Owned),
+            false => Ok(Cow::Borrowed(value)),
+        }
+    }
+
+    fn evaluated(&self, value: &Value, at: Place, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
         Ok(match value {
             Value::String(text) if expr::has_expression(text) => {
                 expr::template_value(text, environment).map_err(|error| self.failed(at, &error.message))?
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.resolved(item, at, environment)).collect::<Result<_, _>>()?)
+                Value::Array(items.iter().map(|item| self.evaluated(item, at, environment)).collect::<Result<_, _>>()?)
             }
             Value::Object(entries) => Value::Object(
                 entries
                     .iter()
-                    .map(|(name, item)| Ok((name.clone(), self.resolved(item, at, environment)?)))
+                    .map(|(name, item)| Ok((name.clone(), self.evaluated(item, at, environment)?)))
                     .collect::<Result<_, Box<Diagnostic>>>()?,
             ),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),

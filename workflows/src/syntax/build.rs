@@ -117,15 +117,15 @@ fn defaults(parent: &Node) -> Option<Defaults> {
 }
 
 /// The value of a key, which is compared with its case, as on GitHub.
-fn get<'n>(parent: &'n Node, name: &str) -> Option<&'n Node> {
+fn get<'n>(parent: &'n Node<'n>, name: &str) -> Option<&'n Node<'n>> {
     entry(parent, name).map(|(_, value)| value)
 }
 
-fn key<'n>(parent: &'n Node, name: &str) -> Option<&'n Node> {
+fn key<'n>(parent: &'n Node<'n>, name: &str) -> Option<&'n Node<'n>> {
     entry(parent, name).map(|(key, _)| key)
 }
 
-fn entry<'n>(parent: &'n Node, name: &str) -> Option<&'n (Node, Node)> {
+fn entry<'n>(parent: &'n Node<'n>, name: &str) -> Option<&'n (Node<'n>, Node<'n>)> {
     let Kind::Mapping(entries) = &parent.kind else { return None };
     entries.iter().find(|(key, _)| matches!(&key.kind, Kind::Scalar { text, .. } if text == name))
 }
@@ -149,7 +149,7 @@ fn templates(parent: &Node, name: &str) -> IndexMap<String, Template> {
     pairs(parent, name).into_iter().filter_map(|(name, node)| Some((name, located(node)?))).collect()
 }
 
-fn pairs<'n>(parent: &'n Node, name: &str) -> Vec<(String, &'n Node)> {
+fn pairs<'n>(parent: &'n Node<'n>, name: &str) -> Vec<(String, &'n Node<'n>)> {
     let Some(Kind::Mapping(entries)) = get(parent, name).map(|node| &node.kind) else { return Vec::new() };
     entries.iter().filter_map(|(key, value)| Some((key.to_text()?, value))).collect()
 }
@@ -181,6 +181,6 @@ pub(super) fn scalar_value(node: &Node) -> Value {
         Scalar::Null => Value::Null,
         Scalar::Boolean(value) => Value::Bool(*value),
         Scalar::Number(value) => crate::expr::Datum::Number(*value).into_json(),
-        Scalar::Text => Value::String(text.clone()),
+        Scalar::Text => Value::String(text.clone().into_owned()),
     }
 }

@@ -153,7 +153,7 @@ impl Checker<'_, '_> {
     }
 
     fn any_mapping(&mut self, entries: &[(Node, Node)], scope: Scope) {
-        let mut seen = Seen::default();
+        let mut seen = Seen::among(entries.len());
         for (key, value) in entries {
             if self.key(key, &mut seen, scope).is_some() {
                 self.node(value, &Shape::Any, scope);
@@ -183,19 +183,17 @@ impl Checker<'_, '_> {
         Some(name)
     }
 
-    fn mapping(&mut self, node: &Node, entries: &[(Node, Node)], kinds: &[Keys], scope: Scope) {
-        let all = kinds;
-        let mut kinds: Vec<&Keys> = kinds.iter().collect();
-        let mut seen = Seen::default();
+    fn mapping(&mut self, node: &Node, entries: &[(Node, Node)], kinds: &'static [Keys], scope: Scope) {
+        let mut kinds = Possible { all: kinds, bits: (1 << kinds.len()) - 1 };
+        let mut seen = Seen::among(entries.len());
         let mut computed = false;
         for (key, value) in entries {
             let Some(name) = self.key(key, &mut seen, scope) else {
                 computed |= key.text().is_some_and(|name| expr::has_expression(&name));
                 continue;
             };
-            let known = kinds.iter().find_map(|keys| keys.known.iter().find(|(each, _)| *each == name));
-            if let Some((_, shape)) = known {
-                kinds.retain(|keys| keys.known.iter().any(|(each, _)| *each == name));
+            if let Some(shape) = kinds.iter().find_map(|keys| keys.shape(&name)) {
+                kinds.narrow(&name);
                 self.node(value, shape, scope);
             } else if let Some(others) = kinds.iter().find_map(|keys| keys.others) {
                 if name.is_empty() {
@@ -203,31 +201,29 @@ impl Checker<'_, '_> {
                 }
                 self.node(value, others, scope);
             } else {
-                self.unknown_key(key, &name, &kinds, all);
+                self.unknown_key(key, &name, kinds);
             }
         }
-        match kinds.as_slice() {
-            [keys] if !computed => {
+        let mut left = kinds.iter();
+        match (left.next(), left.next()) {
+            (Some(keys), None) if !computed => {
                 for required in keys.required {
                     if !seen.contains(required) {
                         self.error(node, "missing-key", format!("`{required}` is required here and missing"));
                     }
                 }
             }
-            [] | [_] => {}
-            several => {
-                let names: Vec<String> =
-                    several.iter().filter_map(|keys| keys.required.first()).map(|name| format!("`{name}`")).collect();
-                self.error(node, "missing-key", format!("one of these is required here: {}", names.join(", ")));
+            (_, None) => {}
+            (_, Some(_)) => {
+                let names = kinds.marks().join(", ");
+                self.error(node, "missing-key", format!("one of these is required here: {names}"));
             }
         }
     }
 
-    /// `kinds` are those of `all` that the mapping may still be.
-    fn unknown_key(&mut self, key: &Node, name: &str, kinds: &[&Keys], all: &[Keys]) {
-        let of_other = all.iter().any(|keys| keys.known.iter().any(|(each, _)| *each == name));
-        let chosen: Vec<String> =
-            kinds.iter().filter_map(|keys| keys.required.first()).map(|name| format!("`{name}`")).collect();
+    fn unknown_key(&mut self, key: &Node, name: &str, kinds: Possible) {
+        let of_other = kinds.all.iter().any(|keys| keys.shape(name).is_some());
+        let chosen = kinds.marks();
         let known = || kinds.iter().flat_map(|keys| keys.known).map(|(name, _)| *name);
         let mut diagnostic =
             self.sink.make(key.at, key.length, "unknown-key", format!("unknown key `{}`", shortened(name)));
@@ -249,11 +245,40 @@ impl Checker<'_, '_> {
     }
 }
 
+/// Which kinds a mapping may still be, after the keys that were read.
+#[derive(Clone, Copy)]
+struct Possible {
+    all: &'static [Keys],
+    /// One for each of them.
+    bits: u32,
+}
+
+impl Possible {
+    fn iter(self) -> impl Iterator<Item = &'static Keys> {
+        self.all.iter().enumerate().filter(move |(index, _)| self.bits >> index & 1 == 1).map(|(_, keys)| keys)
+    }
+
+    /// Those that know the key.
+    fn narrow(&mut self, name: &str) {
+        // Most mappings are of one kind, and one that knows the key is left.
+        if self.bits.count_ones() > 1 {
+            let knows = |index: usize| self.all[index].shape(name).is_some();
+            self.bits = (0..self.all.len())
+                .filter(|index| self.bits >> index & 1 == 1 && knows(*index))
+                .fold(0, |bits, index| bits | 1 << index);
+        }
+    }
+
+    /// The key that tells each kind, for people.
+    fn marks(self) -> Vec<String> {
+        self.iter().filter_map(|keys| keys.required.first()).map(|name| format!("`{name}`")).collect()
+    }
+}
+
 /// The keys of one mapping, compared without ASCII case, as on GitHub.
 ///
 /// Almost every mapping has a handful of keys: comparing them is faster than hashing copies in one
 /// case. A hostile one has a hundred thousand.
-#[derive(Default)]
 struct Seen<'n> {
     few: Vec<Cow<'n, str>>,
     many: HashSet<String>,
@@ -261,6 +286,11 @@ struct Seen<'n> {
 
 impl<'n> Seen<'n> {
     const FEW: usize = 16;
+
+    /// Nothing yet, of a mapping with so many keys.
+    fn among(keys: usize) -> Self {
+        Self { few: Vec::with_capacity(keys.min(Self::FEW)), many: HashSet::new() }
+    }
 
     /// False where the key was there before.
     fn insert(&mut self, name: Cow<'n, str>) -> bool {

@@ -45,6 +45,13 @@ pub(super) struct Keys {
     pub(super) others: Option<&'static Shape>,
 }
 
+impl Keys {
+    /// What a known key may hold.
+    pub(super) fn shape(&self, name: &str) -> Option<&'static Shape> {
+        self.known.iter().find(|(each, _)| *each == name).map(|(_, shape)| shape)
+    }
+}
+
 const fn keys(known: &'static [(&'static str, Shape)], required: &'static [&'static str]) -> Keys {
     Keys { known, required, others: None }
 }

@@ -31,25 +31,25 @@ pub const MAX_NODES: usize = 1_000_000;
 pub(super) const MAX_TEXT: usize = 16 << 20;
 
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(super) struct Node<'t> {
     pub(super) at: Place,
     /// Characters to underline.
     pub(super) length: u32,
-    pub(super) kind: Kind,
+    pub(super) kind: Kind<'t>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
-    /// The text as written (unquoted, unfolded) and what the core schema makes of it.
+pub(super) enum Kind<'t> {
+    /// The text as written (unquoted, unfolded; where it is written so, the file's own) and what the core schema makes of it.
     Scalar {
-        text: String,
+        text: Cow<'t, str>,
         value: Scalar,
     },
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
+    Sequence(Vec<Node<'t>>),
+    Mapping(Vec<(Node<'t>, Node<'t>)>),
 }
 
-impl Node {
+impl Node<'_> {
     /// A scalar's text, as GitHub converts numbers and booleans; none for sequences and mappings.
     pub(super) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.kind {
@@ -69,7 +69,7 @@ impl Node {
 }
 
 /// Reads one document. None where the text is not YAML; the reasons are in the sink.
-pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
+pub(super) fn read<'t>(text: &'t str, sink: &mut Sink<'_>) -> Option<Node<'t>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file is {} bytes long; at most {MAX_BYTES} are read", text.len());
         sink.error(Place { line: 1, column: 1 }, 1, "file-too-large", message);
@@ -88,7 +88,7 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
         Ok(()) => Some(root.unwrap_or(Node {
             at: Place { line: 1, column: 1 },
             length: 1,
-            kind: Kind::Scalar { text: String::new(), value: Scalar::Null },
+            kind: Kind::Scalar { text: Cow::Borrowed(""), value: Scalar::Null },
         })),
         Err(failure) => {
             let mut diagnostic = sink.make(failure.at, 1, "yaml", failure.message);
@@ -99,7 +99,7 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
     }
 }
 
-fn parsed(text: &str, sink: &mut Sink<'_>) -> (Builder, Result<(), Failure>) {
+fn parsed(text: &str, sink: &mut Sink<'_>) -> (Builder<'static>, Result<(), Failure>) {
     let mut builder = Builder::default();
     let mut outcome = parser::read(text, Lines::of(text), &mut builder);
     let mut mended = String::new();

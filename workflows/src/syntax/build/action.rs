@@ -33,6 +33,6 @@ pub(in crate::syntax) fn action(file: &str, root: &Node, sink: &mut Sink<'_>) ->
 }
 
 /// `runs:`, whose keys depend on the kind of action.
-pub(in crate::syntax) fn runs(root: &Node) -> Option<&Node> {
+pub(in crate::syntax) fn runs<'n>(root: &'n Node<'n>) -> Option<&'n Node<'n>> {
     get(root, "runs")
 }

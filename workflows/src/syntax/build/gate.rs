@@ -29,7 +29,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Option<Policy> {
             continue;
         }
         if let ("self-check", Kind::Scalar { text, .. }) = (name.as_str(), &value.kind) {
-            match Defaults::parse(&[(name, text.clone())]) {
+            match Defaults::parse(&[(name, text.clone().into_owned())]) {
                 Ok(defaults) => self_check = Some(defaults.self_check),
                 Err(errors) => report(&errors, key, value, sink),
             }
@@ -75,7 +75,7 @@ fn fields(node: &Node, sink: &mut Sink<'_>) -> Option<Vec<(String, String)>> {
         } else if fields.iter().any(|(each, _)| *each == name) {
             sink.error(key.at, key.length, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
         } else {
-            fields.push((name, text.clone()));
+            fields.push((name, text.clone().into_owned()));
         }
     }
     Some(fields)

@@ -6,6 +6,7 @@ use super::{
     texts, value,
 };
 use crate::{
+    expr::{has_expression, has_expression_within},
     matrix,
     syntax::{
         CallSecrets, Container, Credentials, Job, JobBody, Located, Matrix, Permissions, RunsOn, Strategy,
@@ -60,7 +61,7 @@ fn needs(node: &Node, sink: &mut Sink<'_>) -> Vec<Located<crate::ids::JobId>> {
         match value.parse() {
             Ok(value) => needs.push(Located { value, at }),
             // Complained about already.
-            Err(_) if value.is_empty() || crate::expr::has_expression(&value) => {}
+            Err(_) if value.is_empty() || has_expression(&value) => {}
             Err(_) => {
                 let message = format!("`{}` is no job of this workflow", crate::expr::shortened(&value));
                 sink.error(at, value.chars().count().clamp(1, 200) as u32, "unknown-need", message);
@@ -126,7 +127,7 @@ fn check_group(node: &Node, sink: &mut Sink<'_>) {
     let name = node.text().unwrap_or_default();
     let Some((owner, group)) = name.split_once('/') else { return };
     let known = ["org", "organization", "ent", "enterprise"].contains(&owner);
-    if !crate::expr::has_expression(&name) && (!known || group.is_empty() || group.contains('/')) {
+    if !has_expression(&name) && (!known || group.is_empty() || group.contains('/')) {
         let message = "a group is a name, or `organization/` or `enterprise/` and a name";
         sink.error(node.at, node.length, "runner-group", message.to_owned());
     }
@@ -145,12 +146,11 @@ fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
 
 fn read_matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
     match &node.kind {
-        Kind::Scalar { text, .. } => {
-            crate::expr::has_expression(text).then(|| located(node).map(Matrix::Expression))?
-        }
+        Kind::Scalar { text, .. } => has_expression(text).then(|| located(node).map(Matrix::Expression))?,
         Kind::Sequence(_) => None,
         Kind::Mapping(entries) => {
             let rows = |name| get(node, name).map_or(Value::Array(Vec::new()), value);
+            let (include, exclude) = (rows("include"), rows("exclude"));
             let mut vectors = IndexMap::new();
             for (key, vector) in entries {
                 let name = key.to_text().unwrap_or_default();
@@ -163,22 +163,31 @@ fn read_matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {
                 }
                 vectors.insert(name, value(vector));
             }
-            written_out(node, entries, &vectors, sink);
-            Some(Matrix::Vectors { vectors, include: rows("include"), exclude: rows("exclude"), at: node.at })
+            let written = || {
+                let vectors = vectors.iter().map(|(name, vector)| (name.as_str(), vector));
+                vectors.chain([("include", &include), ("exclude", &exclude)])
+            };
+            if may_be_written_out(entries, &vectors, sink)
+                && !written().any(|(name, value)| has_expression(name) || has_expression_within(value))
+                && let Err(error) = matrix::check(written())
+            {
+                sink.error(node.at, node.length, "matrix", error.to_string());
+            }
+            Some(Matrix::Vectors { vectors, include, exclude, at: node.at })
         }
     }
 }
 
-/// What can be said of a matrix before it is evaluated. A key that is an expression may add vectors.
-fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String, Value>, sink: &mut Sink<'_>) {
+/// Whether the rows of a matrix without expressions may be asked for. A key that is an expression may add vectors.
+fn may_be_written_out(entries: &[(Node, Node)], vectors: &IndexMap<String, Value>, sink: &mut Sink<'_>) -> bool {
     let members = |(_, list): &(Node, Node)| match &list.kind {
         Kind::Sequence(members) => members.len(),
         Kind::Scalar { .. } | Kind::Mapping(_) => 0,
     };
     // A hostile matrix is not worth the time that comparing all with all takes.
     let large = vectors.len() > matrix::MAX_ROWS || entries.iter().any(|entry| members(entry) > 4 * matrix::MAX_ROWS);
-    if large || vectors.keys().any(|name| crate::expr::has_expression(name)) {
-        return;
+    if large || vectors.keys().any(|name| has_expression(name)) {
+        return false;
     }
     let mut right = vectors.values().all(|values| values.as_array().is_some_and(|values| !values.is_empty()));
     let excluded = entries.iter().filter(|(key, _)| key.text().as_deref() == Some("exclude"));
@@ -189,7 +198,7 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
         let Kind::Mapping(filters) = &member.kind else { continue };
         for (key, _) in filters {
             let name = key.to_text().unwrap_or_default();
-            if !crate::expr::has_expression(&name) && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
+            if !has_expression(&name) && !vectors.keys().any(|vector| vector.eq_ignore_ascii_case(&name)) {
                 right = false;
                 let mut diagnostic = sink.make(key.at, key.length, "matrix-exclude", matrix::no_such_vector(&name));
                 diagnostic.help = sink
@@ -199,25 +208,7 @@ fn written_out(node: &Node, entries: &[(Node, Node)], vectors: &IndexMap<String,
             }
         }
     }
-    // Where there is no expression, its rows are known.
-    let written = value(node);
-    if right
-        && !has_expression_within(&written)
-        && let Err(error) = matrix::check(&written)
-    {
-        sink.error(node.at, node.length, "matrix", error.to_string());
-    }
-}
-
-fn has_expression_within(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        Value::String(text) => crate::expr::has_expression(text),
-        Value::Array(items) => items.iter().any(has_expression_within),
-        Value::Object(entries) => {
-            entries.iter().any(|(name, value)| crate::expr::has_expression(name) || has_expression_within(value))
-        }
-    }
+    right
 }
 
 fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {

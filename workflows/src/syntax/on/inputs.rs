@@ -159,7 +159,7 @@ fn check_default(node: &Node, kind: &InputKind, sink: &mut Sink<'_>) {
     let fits = match kind {
         InputKind::Boolean => matches!(value, Scalar::Boolean(_)),
         InputKind::Number => matches!(value, Scalar::Number(_)),
-        InputKind::Choice(options) => options.is_empty() || options.contains(text),
+        InputKind::Choice(options) => options.is_empty() || options.iter().any(|option| option == text),
         InputKind::String | InputKind::Environment => true,
     };
     if !fits {
@@ -174,7 +174,7 @@ fn boolean(node: &Node, sink: &mut Sink<'_>) -> bool {
 }
 
 /// The entries of a mapping, of equal keys the first.
-fn mapping<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<&'n (Node, Node)> {
+fn mapping<'n>(node: &'n Node<'n>, sink: &mut Sink<'_>) -> Vec<&'n (Node<'n>, Node<'n>)> {
     let Kind::Mapping(entries) = &node.kind else {
         sink.error(node.at, node.length, "unexpected-value", "expected a mapping");
         return Vec::new();
@@ -194,11 +194,11 @@ fn mapping<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<&'n (Node, Node)> {
 }
 
 /// A mapping from names to values: names are not empty.
-fn named<'n>(node: &'n Node, sink: &mut Sink<'_>) -> Vec<(String, &'n Node)> {
+fn named<'n>(node: &'n Node<'n>, sink: &mut Sink<'_>) -> Vec<(String, &'n Node<'n>)> {
     if node.is_null() {
         return Vec::new();
     }
-    let mut found: Vec<(String, &Node)> = Vec::new();
+    let mut found: Vec<(String, &Node<'_>)> = Vec::new();
     for (key, value) in mapping(node, sink) {
         let name = key.to_text().unwrap_or_default();
         if name.is_empty() {

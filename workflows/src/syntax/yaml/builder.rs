@@ -9,13 +9,13 @@ use super::{Failure, Kind, MAX_NODE_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, sc
 use crate::syntax::Place;
 
 #[derive(Default)]
-pub(super) struct Builder {
-    open: Vec<Open>,
-    anchors: HashMap<usize, (Node, Size)>,
+pub(super) struct Builder<'t> {
+    open: Vec<Open<'t>>,
+    anchors: HashMap<usize, (Node<'t>, Size)>,
     size: Size,
     /// Of what anchors remember, each a copy of its own.
     remembered: Size,
-    root: Option<Node>,
+    root: Option<Node<'t>>,
     /// What is wrong with single values; the rest of the file can be read.
     remarks: Vec<Failure>,
 }
@@ -50,19 +50,19 @@ impl Size {
 const MAX_UNDERLINED: usize = 200;
 
 /// A collection whose end has not come yet.
-struct Open {
+struct Open<'t> {
     at: Place,
     anchor: usize,
     before: Size,
-    content: Content,
+    content: Content<'t>,
 }
 
-pub(super) enum Content {
-    Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Node, Node)>, key: Option<Node> },
+pub(super) enum Content<'t> {
+    Sequence(Vec<Node<'t>>),
+    Mapping { entries: Vec<(Node<'t>, Node<'t>)>, key: Option<Node<'t>> },
 }
 
-impl Content {
+impl Content<'_> {
     pub(super) fn list() -> Self {
         Content::Sequence(Vec::new())
     }
@@ -72,16 +72,16 @@ impl Content {
     }
 }
 
-impl Builder {
+impl<'t> Builder<'t> {
     /// Of a document that says nothing there is none.
-    pub(super) fn finish(self) -> (Option<Node>, Vec<Failure>) {
+    pub(super) fn finish(self) -> (Option<Node<'t>>, Vec<Failure>) {
         (self.root, self.remarks)
     }
 
     /// `anchor` is 0 where it has none.
     pub(super) fn scalar(
         &mut self,
-        text: Cow<'_, str>,
+        text: Cow<'t, str>,
         style: ScalarStyle,
         at: Place,
         anchor: usize,
@@ -96,7 +96,7 @@ impl Builder {
         };
         let length = underline(&text, style);
         let size = Size { nodes: 1, text: text.len() };
-        let node = Node { at, length, kind: Kind::Scalar { text: text.into_owned(), value } };
+        let node = Node { at, length, kind: Kind::Scalar { text, value } };
         self.size.add(size, at)?;
         self.remember(anchor, &node, size)?;
         self.add(node);
@@ -109,7 +109,7 @@ impl Builder {
         at: Place,
         anchor: usize,
         tag: Option<&Tag>,
-        content: Content,
+        content: Content<'t>,
     ) -> Result<(), Failure> {
         let kind = match content {
             Content::Sequence(_) => "seq",
@@ -141,7 +141,7 @@ impl Builder {
         Ok(())
     }
 
-    fn add(&mut self, node: Node) {
+    fn add(&mut self, node: Node<'t>) {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open { content: Content::Sequence(items), .. }) => items.push(node),
@@ -152,7 +152,7 @@ impl Builder {
         }
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, size: Size) -> Result<(), Failure> {
+    fn remember(&mut self, anchor: usize, node: &Node<'t>, size: Size) -> Result<(), Failure> {
         if anchor != 0 {
             self.remembered.add(size, node.at)?;
             self.anchors.insert(anchor, (node.clone(), size));

@@ -1,5 +1,7 @@
 //! Any YAML, by `saphyr-parser`: events pulled one by one.
 
+use std::borrow::Cow;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 use crate::syntax::Place;
 
 /// Reads `text`, whose places are looked up in `lines`.
-pub(super) fn read(text: &str, mut lines: Lines<'_>, builder: &mut Builder) -> Result<(), Failure> {
+pub(super) fn read(text: &str, mut lines: Lines<'_>, builder: &mut Builder<'_>) -> Result<(), Failure> {
     let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str(text);
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
@@ -27,14 +29,14 @@ pub(super) fn read(text: &str, mut lines: Lines<'_>, builder: &mut Builder) -> R
             }
             Event::Alias(anchor) => builder.alias(anchor, at)?,
             Event::Scalar(text, ScalarStyle::Plain, anchor, tag) if text.is_empty() => {
-                builder.scalar(text, ScalarStyle::Plain, lines.of_nothing(at), anchor, tag.as_deref())?;
+                builder.scalar(Cow::Borrowed(""), ScalarStyle::Plain, lines.of_nothing(at), anchor, tag.as_deref())?;
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let at = match style {
                     ScalarStyle::Literal | ScalarStyle::Folded => lines.of_block(at),
                     ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => at,
                 };
-                builder.scalar(text, style, at, anchor, tag.as_deref())?;
+                builder.scalar(Cow::Owned(text.into_owned()), style, at, anchor, tag.as_deref())?;
             }
             Event::SequenceStart(anchor, tag) => {
                 builder.start(lines.of_list(at), anchor, tag.as_deref(), Content::list())?;

@@ -34,22 +34,24 @@ impl From<Failure> for NotPlain {
 const LONGEST_KEY: usize = 1000;
 
 /// None where the parser is asked.
-pub(super) fn read(text: &str) -> Option<Builder> {
+pub(super) fn read(text: &str) -> Option<Builder<'_>> {
     let mut builder = Builder::default();
     file(text, &mut builder).ok()?;
     Some(builder)
 }
 
-fn file(text: &str, builder: &mut Builder) -> Result<(), NotPlain> {
+fn file<'t>(text: &'t str, builder: &mut Builder<'t>) -> Result<(), NotPlain> {
     // Among them the `\r` that ends lines elsewhere.
     let is_control = |byte: u8| (byte < b' ') & (byte != b'\n') & (byte != b'\t') | (byte == 0x7f);
     // To the end in any case: that takes less time than asking after each whether to stop.
     let controls = text.bytes().fold(false, |found, byte| found | is_control(byte));
-    if controls || text.contains('\u{feff}') {
+    let ascii = text.is_ascii();
+    if controls || !ascii && text.contains('\u{feff}') {
         return Err(NotPlain);
     }
     let mut reader = Reader {
         text,
+        ascii,
         builder,
         start: 0,
         end: 0,
@@ -67,7 +69,9 @@ fn file(text: &str, builder: &mut Builder) -> Result<(), NotPlain> {
 
 struct Reader<'t, 'b> {
     text: &'t str,
-    builder: &'b mut Builder,
+    /// So that a byte is a character.
+    ascii: bool,
+    builder: &'b mut Builder<'t>,
     /// The line: its first byte, the one behind its last, the next line's first, and its number from 1.
     start: usize,
     end: usize,
@@ -106,7 +110,8 @@ impl<'t> Reader<'t, '_> {
             return false;
         }
         self.start = self.next;
-        self.end = self.text[self.start..].find('\n').map_or(self.text.len(), |length| self.start + length);
+        self.end = memchr::memchr(b'\n', &self.text.as_bytes()[self.start..])
+            .map_or(self.text.len(), |length| self.start + length);
         self.next = self.end + 1;
         self.number += 1;
         self.counted = (self.start, 0);
@@ -129,7 +134,8 @@ impl<'t> Reader<'t, '_> {
     /// Asked for in the order of the line.
     fn place(&mut self, at: usize) -> Place {
         let (from, before) = self.counted;
-        let count = before + self.text[from..at].chars().count() as u32;
+        let between = if self.ascii { at - from } else { self.text[from..at].chars().count() };
+        let count = before + between as u32;
         self.counted = (at, count);
         Place { line: self.number, column: count + 1 }
     }

@@ -44,6 +44,13 @@ impl Scalar {
     }
 
     fn plain(text: &str) -> Scalar {
+        // Most scalars are words: one look at the first byte spares them the rest.
+        if !matches!(
+            text.bytes().next(),
+            None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'+' | b'-' | b'.' | b'0'..=b'9')
+        ) {
+            return Scalar::Text;
+        }
         match text {
             "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
             "true" | "True" | "TRUE" => return Scalar::Boolean(true),
@@ -52,10 +59,6 @@ impl Scalar {
             "-.inf" | "-.Inf" | "-.INF" => return Scalar::Number(f64::NEG_INFINITY),
             ".nan" | ".NaN" | ".NAN" => return Scalar::Number(f64::NAN),
             _ => {}
-        }
-        // Most scalars are words: one look at the first byte spares them the rest.
-        if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
-            return Scalar::Text;
         }
         integer(text).or_else(|| float(text)).map_or(Scalar::Text, Scalar::Number)
     }

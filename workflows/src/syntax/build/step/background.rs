@@ -30,7 +30,7 @@ pub(super) fn check(list: &Node, sink: &mut Sink<'_>) {
     }
 }
 
-fn targets(node: &Node) -> Vec<&Node> {
+fn targets<'n>(node: &'n Node<'n>) -> Vec<&'n Node<'n>> {
     match &node.kind {
         Kind::Sequence(items) => items.iter().collect(),
         Kind::Scalar { .. } | Kind::Mapping(_) => vec![node],

@@ -29,8 +29,9 @@ impl Reader<'_, '_> {
         let mut breaks = 1;
         while self.next < self.text.len() {
             let line = self.next;
-            let end = self.text[line..].find('\n').map_or(self.text.len(), |length| line + length);
-            let bytes = &self.text.as_bytes()[line..end];
+            let bytes = &self.text.as_bytes()[line..];
+            let bytes = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+            let end = line + bytes.len();
             let spaces = bytes.iter().take(indent).take_while(|byte| **byte == b' ').count();
             if spaces == bytes.len() {
                 // Spaces that end the file are a line of their own, or none: let the parser say which.
