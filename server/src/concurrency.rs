@@ -9,7 +9,9 @@ use serde_json::Value;
 use workflows::{
     ids::{JobKey, RepoName},
     plan::{self, JobConcurrency},
-    run::{Answer, CallState, Conclusion, JobEvent, Place, Places, Refusal, Seat, TOP_LEVEL, call_life, deadlock},
+    run::{
+        Answer, CallState, Conclusion, JobEvent, Place, Places, Refusal, Seat, TOP_LEVEL, call_life, deadlock, full,
+    },
     syntax::{Queue, Workflow},
 };
 
@@ -155,10 +157,7 @@ impl Asks<'_> {
         match refusal {
             Refusal::Superseded { by } => by.took(group),
             Refusal::Deadlock { with } => deadlock(group, with.title(), self.seat.member.title()),
-            Refusal::Full => {
-                let most = Places::<Member>::MOST_PENDING;
-                format!("{most} wait already for the concurrency group {group}")
-            }
+            Refusal::Full => full(group),
         }
     }
 
@@ -192,7 +191,7 @@ impl Member {
     /// Whether it is part of another, which does not end before it: of a run, or of a call.
     fn is_within(&self, other: &Member) -> bool {
         let Some(own) = &self.job else { return false };
-        let is_call = |call: &JobKey| std::iter::successors(own.caller(), JobKey::caller).any(|around| around == *call);
+        let is_call = |call: &JobKey| own.is_within(call);
         (self.run, self.attempt) == (other.run, other.attempt) && other.job.as_ref().is_none_or(is_call)
     }
 

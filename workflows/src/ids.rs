@@ -172,6 +172,11 @@ impl JobKey {
         self.0.rsplit_once('/').map(|(caller, _)| Self(caller.to_owned()))
     }
 
+    /// Whether a call, or one that it makes in turn, is what it is part of.
+    pub fn is_within(&self, call: &JobKey) -> bool {
+        std::iter::successors(self.caller(), JobKey::caller).any(|around| around == *call)
+    }
+
     /// The key without the last row: what all rows of one `jobs.<id>` have in common.
     pub fn group(&self) -> JobKey {
         match self.row() {

@@ -22,17 +22,17 @@ use workflows::{
     evaluation::{Evaluation, Outcomes},
     event::Event,
     ids::{JobId, JobKey, Sha},
-    plan::{PlannedJob, dispatch_inputs, github_context, workflow_concurrency},
+    plan::{JobConcurrency, PlannedJob, dispatch_inputs, github_context, workflow_concurrency},
     protocol::{CheckoutSpec, JobResult, JobSpec},
     run::{
-        CallEvent, Conclusion, Decision, Group, JobContext, JobEvent, JobLife, JobView, Snapshot, advance, job_context,
-        tell_call,
+        CallEvent, CallLife, CallState, Conclusion, Decision, Group, JobContext, JobEvent, JobLife, JobView, Snapshot,
+        advance, call_life, call_lives, job_context, tell_call,
     },
     syntax::{Called, Workflow},
 };
 
 use super::{
-    places::{deadlock_of_call, deadlock_of_job},
+    places::{Groups, Turn},
     print::Printer,
 };
 
@@ -109,7 +109,7 @@ pub(super) async fn execute(
         ("inputs".to_owned(), dispatch_inputs(workflow, event)),
     ]);
     // As on a server, a name that cannot be made is no reason not to run.
-    let own_group = workflow_concurrency(workflow, &contexts).ok().flatten();
+    let mut places = Groups::new(workflow_concurrency(workflow, &contexts).ok().flatten());
     let wanted = wanted(workflow, only)?;
     let chosen = workflow.jobs.keys().filter(|id| wanted.contains(*id));
     let mut groups: IndexMap<JobKey, Group> = chosen.map(|id| (JobKey::new(id, None), Group::Waiting)).collect();
@@ -118,13 +118,19 @@ pub(super) async fn execute(
     let mut skipped = Vec::new();
     let directory = around.scratch.join(subject.side);
     loop {
+        if take_turns(&mut places, &mut groups, &mut rows, printer)? {
+            continue;
+        }
         let cancelled = cancel.is_cancelled().then_some("interrupted");
         let views: Vec<JobView<'_>> =
             rows.iter().map(|row| JobView { planned: &row.planned, life: &row.life, outputs: &row.outputs }).collect();
         let snapshot =
             Snapshot { workflow, called, contexts: &contexts, groups: &groups, jobs: &views, cancel: cancelled };
-        // One decision at a time: each changes what the next is made from.
-        let decision = advance(&snapshot).into_iter().next().context("the workflow can go no further")?;
+        // One decision at a time: each changes what the next is made from. A job runs when nothing else is to be done:
+        // its siblings have asked for their places then.
+        let decisions = advance(&snapshot).into_iter();
+        let decision = decisions.min_by_key(|decision| matches!(decision, Decision::Offer(_)));
+        let decision = decision.context("the workflow can go no further")?;
         let offered = match &decision {
             Decision::Offer(key) => {
                 let planned = &rows.iter().find(|row| row.planned.key == *key).context("no such job")?.planned;
@@ -170,37 +176,14 @@ pub(super) async fn execute(
                 groups.insert(job, called);
                 groups.extend(inside.into_iter().map(|group| (group, Group::Waiting)));
             }
-            Decision::TellCall { call, event } => {
-                let asks = event == CallEvent::PlaceAsked;
-                tell_call(&mut groups, &call, event, now)?;
-                if asks {
-                    let event = match deadlock_of_call(own_group.as_ref(), &groups, &call) {
-                        Some(why) => {
-                            printer.lock().expect("printing does not panic").cancelled(call.as_str(), &why);
-                            CallEvent::CancelAsked(why)
-                        }
-                        None => CallEvent::PlaceGiven,
-                    };
-                    tell_call(&mut groups, &call, event, now)?;
-                }
-            }
+            Decision::TellCall { call, event } => tell_call(&mut groups, &call, event, now)?,
             Decision::Cancel { key, reason } => {
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
                 row.life = row.life.clone().apply(JobEvent::CancelAsked(reason), now)?;
             }
             Decision::AskPlace(key) => {
-                // Here one job runs at a time.
                 let row = rows.iter_mut().find(|row| row.planned.key == key).context("no such job")?;
-                let wanted = row.planned.concurrency.as_ref().context("it asks for a place")?;
-                let event = match deadlock_of_job(own_group.as_ref(), &groups, &key, wanted) {
-                    Some(why) => {
-                        printer.lock().expect("printing does not panic").cancelled(&row.planned.name, &why);
-                        row.summary = Some(why.clone());
-                        JobEvent::CancelAsked(why)
-                    }
-                    None => JobEvent::PlaceGiven,
-                };
-                row.life = row.life.clone().apply(JobEvent::PlaceAsked, now)?.apply(event, now)?;
+                row.life = row.life.clone().apply(JobEvent::PlaceAsked, now)?;
             }
             Decision::Offer(key) => {
                 let index = rows.iter().position(|row| row.planned.key == key).context("no such job")?;
@@ -243,6 +226,59 @@ pub(super) async fn execute(
             }
         }
     }
+}
+
+/// Lets all that ask for a place in a concurrency group have it, wait or end; whether that changed something.
+fn take_turns(
+    places: &mut Groups,
+    groups: &mut IndexMap<JobKey, Group>,
+    rows: &mut [Row],
+    printer: &Arc<Mutex<Printer>>,
+) -> anyhow::Result<bool> {
+    // One that is to end asks no more.
+    let calls = call_lives(groups).filter(|life| life.cancel.is_none());
+    let calls = calls.filter_map(|life| Some((life.key.clone(), life.asks()?)));
+    let jobs = rows
+        .iter()
+        .filter_map(|row| Some((row.planned.key.clone(), (row.planned.concurrency.as_ref()?, row.life.asks()?))));
+    let asking = calls.chain(jobs).map(|(key, (wanted, asked))| (key, wanted.clone(), asked));
+    let asking: Vec<(JobKey, JobConcurrency, Timestamp)> = asking.collect();
+    let mut changed = false;
+    for (key, wanted, asked) in asking {
+        let itself = call_life(groups, &key).and_then(CallLife::deadlock_with_itself);
+        let is_open = |key: &JobKey| match rows.iter().find(|row| row.planned.key == *key) {
+            Some(row) => row.life.conclusion().is_none(),
+            None => call_life(groups, key).is_some_and(|life| life.state != CallState::Ended),
+        };
+        let turn = itself.map_or_else(|| places.ask(&key, &wanted, asked, is_open), Turn::Ends);
+        let (ending, reason) = match turn {
+            Turn::Given => (vec![key], None),
+            Turn::Waits { cancel, reason } => (cancel, Some(reason)),
+            Turn::Ends(reason) => (vec![key], Some(reason)),
+        };
+        for key in ending {
+            // Who asks again ends again those that it ended before.
+            if call_life(groups, &key).is_some_and(|life| life.cancel.is_some()) {
+                continue;
+            }
+            changed = true;
+            let now = Timestamp::now();
+            match (rows.iter_mut().find(|row| row.planned.key == key), reason.clone()) {
+                (Some(row), None) => row.life = row.life.clone().apply(JobEvent::PlaceGiven, now)?,
+                (Some(row), Some(why)) => {
+                    printer.lock().expect("printing does not panic").cancelled(&row.planned.name, &why);
+                    row.summary = Some(why.clone());
+                    row.life = row.life.clone().apply(JobEvent::CancelAsked(why), now)?;
+                }
+                (None, None) => tell_call(groups, &key, CallEvent::PlaceGiven, now)?,
+                (None, Some(why)) => {
+                    printer.lock().expect("printing does not panic").cancelled(key.as_str(), &why);
+                    tell_call(groups, &key, CallEvent::CancelAsked(why), now)?;
+                }
+            }
+        }
+    }
+    Ok(changed)
 }
 
 /// The named job and all that it needs; every job where none is named.

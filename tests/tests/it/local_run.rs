@@ -82,7 +82,6 @@ fn what_init_writes_runs() {
     assert!(text(&output).contains("No baseline"), "{}", text(&output));
 }
 
-/// What a reader compares: the rows of the table.
 #[test]
 fn a_job_that_would_wait_for_itself_is_cancelled_and_says_why() {
     let caller = "on: push
@@ -111,6 +110,56 @@ jobs: { inner: { runs-on: linux, if: always(), steps: [{ run: echo never }] } }
     assert_eq!(output.status.code(), Some(1), "{told}");
 }
 
+#[test]
+fn rows_and_calls_of_one_concurrency_group_take_turns_as_on_a_server() {
+    let caller = "on: push
+jobs:
+  row:
+    runs-on: linux
+    strategy: { matrix: { n: [1, 2, 3] } }
+    concurrency: Group
+    steps: [{ run: 'echo ran ${{ github.job }} ${{ matrix.n }}' }]
+  queued:
+    runs-on: linux
+    strategy: { matrix: { n: [1, 2, 3] } }
+    concurrency: { group: queue, queue: max }
+    steps: [{ run: 'echo ran ${{ github.job }} ${{ matrix.n }}' }]
+  call:
+    strategy: { matrix: { n: [1, 2] } }
+    uses: ./.assay/workflows/called.yml
+    with: { n: '${{ matrix.n }}' }
+    concurrency: { group: calls, queue: max }
+  over:
+    strategy: { matrix: { n: [8, 9] } }
+    uses: ./.assay/workflows/called.yml
+    with: { n: '${{ matrix.n }}' }
+    concurrency: { group: over, cancel-in-progress: true }
+";
+    let called = "on: { workflow_call: { inputs: { n: { type: number } } } }
+jobs:
+  first: { runs-on: linux, steps: [{ run: 'echo ran ${{ github.job }} ${{ inputs.n }}' }] }
+  second: { runs-on: linux, needs: first, steps: [{ run: 'echo ran ${{ github.job }} ${{ inputs.n }}' }] }
+";
+    let home = project(Some(caller));
+    std::fs::write(home.path().join(".assay/workflows/called.yml"), called).unwrap();
+    let output = run(home.path(), &["run"]);
+    let told = text(&output);
+    let ran: Vec<&str> = told.lines().filter_map(|line| line.trim().strip_prefix("ran ")).collect();
+    let order = |job: &str| ran.iter().copied().filter(|line| line.starts_with(job)).collect::<Vec<_>>();
+    assert_eq!(order("row"), ["row 1", "row 3"], "{told}");
+    assert!(told.contains("row (2) cancelled: row.2 is newer in the concurrency group Group"), "{told}");
+    assert_eq!(order("queued"), ["queued 1", "queued 2", "queued 3"], "{told}");
+    let of_calls = |rows: &[char]| {
+        let is_called = |line: &str| line.starts_with("first") || line.starts_with("second");
+        ran.iter().copied().filter(|line| is_called(line) && line.ends_with(rows)).collect::<Vec<_>>()
+    };
+    assert_eq!(of_calls(&['1', '2']), ["first 1", "second 1", "first 2", "second 2"], "{told}");
+    assert_eq!(of_calls(&['8', '9']), ["first 9", "second 9"], "{told}");
+    assert!(told.contains("over.0 cancelled: over.1 is newer in the concurrency group over"), "{told}");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+}
+
+/// What a reader compares: the rows of the table.
 fn rows(verdict: &Value) -> Vec<Value> {
     let rules = verdict["rules"].as_array().unwrap_or_else(|| panic!("no rules in {verdict:#}"));
     let columns = ["metric", "allowed", "base", "head", "change", "interval", "verdict", "discordant", "p"];

@@ -19,5 +19,5 @@ pub use advance::{Decision, Group, JobContext, JobView, MAX_GROUPS, MAX_NAMES, S
 pub use call::{CallEvent, CallLife, CallState, IllegalCall, call_life, call_lives, lives_around, tell_call};
 pub use conclusion::Conclusion;
 pub use job::{Illegal, JobEvent, JobLife, JobState, MAX_LOST_RUNNERS, Place};
-pub use places::{Answer, Places, Refusal, Seat, TOP_LEVEL, deadlock};
+pub use places::{Answer, Places, Refusal, Seat, TOP_LEVEL, deadlock, full};
 pub use roll_up::{merge_outputs, roll_up};

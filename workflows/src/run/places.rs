@@ -62,10 +62,15 @@ pub fn deadlock(group: &str, holder: &str, asker: &str) -> String {
     format!("a deadlock for concurrency group '{group}' was detected between '{holder}' and '{asker}'")
 }
 
-impl<M: PartialEq + Clone> Places<M> {
-    /// How many may wait at once; GitHub's limit.
-    pub const MOST_PENDING: usize = 100;
+/// How many may wait in a group at once; GitHub's limit.
+const MOST_PENDING: usize = 100;
 
+/// Why a member ends where [`Refusal::Full`] is its answer.
+pub fn full(group: &str) -> String {
+    format!("{MOST_PENDING} wait already for the concurrency group {group}")
+}
+
+impl<M: PartialEq + Clone> Places<M> {
     pub fn is_pending(&self, member: &M) -> bool {
         self.pending.iter().any(|seat| seat.member == *member)
     }
@@ -104,7 +109,7 @@ impl<M: PartialEq + Clone> Places<M> {
                 let ends = |other: &mut Seat<M>| other.member != seat.member && other.asked <= seat.asked;
                 cancel.extend(self.pending.extract_if(.., ends).map(|elder| elder.member));
             }
-            Queue::Max if !waits_already && self.pending.len() >= Self::MOST_PENDING => {
+            Queue::Max if !waits_already && self.pending.len() >= MOST_PENDING => {
                 return Answer::Refused(Refusal::Full);
             }
             Queue::Max => {}
