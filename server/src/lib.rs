@@ -22,6 +22,7 @@ mod disk;
 pub mod dispatch;
 pub mod draft;
 pub mod error;
+pub mod evaluations;
 pub mod facts;
 pub mod forge;
 pub mod gate;

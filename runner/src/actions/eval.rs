@@ -5,6 +5,8 @@
 //! known, the base's model is evaluated beside the head's, on the head's data. Outputs: each metric under its name, `n`,
 //! `metrics` (JSON) and `outcomes` (the digest of their blob).
 
+use std::path::Path;
+
 use anyhow::Context;
 use workflows::{
     evaluation::{Beside, BlobRef, Evaluation},
@@ -68,7 +70,7 @@ async fn measure(
             Asked::Ended(end) => return Ok(Err(end)),
         };
         if let Some(key) = &key
-            && let Some(known) = results.find(key, true)
+            && let Some(known) = known(job, &results, key).await
         {
             return reuse(job, inputs, known).await.map(Ok);
         }
@@ -100,10 +102,8 @@ async fn measure(
         .context("the outcomes cannot be read")?;
         job.host.upload_blob(&digest, &kept).await?;
         evaluation.outcomes = Some(BlobRef { digest, bytes });
-        if let Some(key) = key
-            && let Err(e) = results.keep(&key, &evaluation, Some(&kept))
-        {
-            tracing::warn!("the result is not kept: {e}");
+        if let Some(key) = key {
+            keep(job, &results, &key, &evaluation, &kept).await;
         }
         tokio::fs::remove_file(&kept).await.ok();
     }
@@ -212,7 +212,30 @@ async fn ask_for_key(job: &mut Job<'_>, call: &StepCall<'_>, options: &[String])
     })
 }
 
-/// Takes the result of an earlier evaluation of the same.
+/// The result of an earlier evaluation of the same: this runner's, or another's. Where the server cannot be asked, the
+/// evaluation is made again.
+async fn known(job: &Job<'_>, results: &Results, key: &Key) -> Option<Known> {
+    if let Some(known) = results.find(key, true) {
+        return Some(known);
+    }
+    let found = job.host.known_evaluation(&key.key).await;
+    let evaluation = found.inspect_err(|e| tracing::warn!("known results cannot be asked for: {e:#}")).ok()??;
+    key.is_of(&evaluation).then_some(Known { evaluation, outcomes: None })
+}
+
+/// Keeps a result for this runner and for the others.
+async fn keep(job: &Job<'_>, results: &Results, key: &Key, evaluation: &Evaluation, outcomes: &Path) {
+    if let Err(e) = results.keep(key, evaluation, Some(outcomes)) {
+        tracing::warn!("the result is not kept: {e}");
+    }
+    if key.is_of(evaluation)
+        && let Err(e) = job.host.keep_evaluation(&key.key, evaluation).await
+    {
+        tracing::warn!("the result is not kept for other runners: {e:#}");
+    }
+}
+
+/// Takes the result of an earlier evaluation of the same. Outcomes that another runner uploaded are where they belong.
 async fn reuse(job: &mut Job<'_>, inputs: &Inputs, known: Known) -> anyhow::Result<Evaluation> {
     let Known { mut evaluation, outcomes } = known;
     evaluation.cached = true;

@@ -10,6 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 use workflows::{
+    evaluation::Evaluation,
     ids::{ArtifactName, Digest},
     protocol::{
         ArtifactList, Claim, ClaimRequest, Heartbeat, HeartbeatReply, Lease, LogReply, Refusal, Report, TOKEN_HEADER,
@@ -130,6 +131,20 @@ impl LeaseClient {
 
     pub(super) async fn put_blob(&self, digest: &Digest, file: &Path) -> Result<(), Call> {
         self.put_file(&format!("blobs/{digest}"), file).await
+    }
+
+    /// What is known of a key; none where nothing is.
+    pub(super) async fn get_evaluation(&self, key: &Digest) -> Result<Option<Evaluation>, Call> {
+        let response = self.request(Method::GET, &format!("evaluations/{key}")).timeout(TIMEOUT).send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        read(accepted(response).await?).await.map(Some)
+    }
+
+    pub(super) async fn put_evaluation(&self, key: &Digest, evaluation: &Evaluation) -> Result<(), Call> {
+        let request = self.request(Method::PUT, &format!("evaluations/{key}")).timeout(TIMEOUT);
+        accepted(request.json(evaluation).send().await?).await.map(drop)
     }
 
     async fn put_file(&self, path: &str, file: &Path) -> Result<(), Call> {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 use workflows::{
+    evaluation::Evaluation,
     ids::{ArtifactName, Digest},
     protocol::{CheckoutSpec, StepReport, TelemetrySample},
 };
@@ -77,6 +78,14 @@ impl JobHost for FleetHost {
 
     async fn upload_blob(&self, digest: &Digest, file: &Path) -> anyhow::Result<()> {
         persist(|| self.client.put_blob(digest, file)).await
+    }
+
+    async fn known_evaluation(&self, key: &Digest) -> anyhow::Result<Option<Evaluation>> {
+        persist(|| self.client.get_evaluation(key)).await
+    }
+
+    async fn keep_evaluation(&self, key: &Digest, evaluation: &Evaluation) -> anyhow::Result<()> {
+        persist(|| self.client.put_evaluation(key, evaluation)).await
     }
 
     fn cancel_reason(&self) -> Option<String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use workflows::{
+    evaluation::Evaluation,
     ids::{ArtifactName, Digest},
     protocol::{CheckoutSpec, StepReport, TelemetrySample},
 };
@@ -40,6 +41,16 @@ pub trait JobHost: Send + Sync {
 
     /// Stores a blob; `digest` is that of the file's bytes.
     async fn upload_blob(&self, digest: &Digest, file: &Path) -> anyhow::Result<()>;
+
+    /// What another runner computed for the key, its outcomes in the store; none where nobody did.
+    async fn known_evaluation(&self, _key: &Digest) -> anyhow::Result<Option<Evaluation>> {
+        Ok(None)
+    }
+
+    /// Keeps an evaluation, whose outcomes were uploaded, for other runners.
+    async fn keep_evaluation(&self, _key: &Digest, _evaluation: &Evaluation) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     /// Why the job is being cancelled: a sentence for its log.
     fn cancel_reason(&self) -> Option<String> {

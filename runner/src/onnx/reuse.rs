@@ -38,6 +38,13 @@ pub struct Key {
     pub dataset: Digest,
 }
 
+impl Key {
+    /// Whether an evaluation is about the key's files, which may have changed while it was made.
+    pub(crate) fn is_of(&self, evaluation: &Evaluation) -> bool {
+        evaluation.model.digest == self.model && evaluation.dataset.digest == self.dataset
+    }
+}
+
 /// Version of the keys: counts up when an evaluation of equal inputs gives other results than before.
 const KEYS: u32 = 2;
 
@@ -155,7 +162,7 @@ impl Results {
     ///
     /// One that is not about the key's files is not kept: they changed meanwhile.
     pub fn keep(&self, key: &Key, evaluation: &Evaluation, outcomes: Option<&Path>) -> io::Result<()> {
-        if evaluation.model.digest != key.model || evaluation.dataset.digest != key.dataset || evaluation.cached {
+        if !key.is_of(evaluation) || evaluation.cached {
             return Ok(());
         }
         fs::create_dir_all(&self.write)?;
@@ -192,7 +199,7 @@ fn find_in(directory: &Path, key: &Key, outcomes_wanted: bool) -> Option<Known> 
         return None;
     }
     let evaluation: Evaluation = serde_json::from_str(&entry.evaluation).ok()?;
-    if evaluation.model.digest != key.model || evaluation.dataset.digest != key.dataset {
+    if !key.is_of(&evaluation) {
         return None;
     }
     let outcomes = match &evaluation.outcomes {

@@ -6,6 +6,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError, dev::Payl
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use workflows::{
+    evaluation::Evaluation,
     ids::{ArtifactName, Digest},
     protocol::{ArtifactList, ClaimRequest, Heartbeat, LogReply, Refusal, Report, TOKEN_HEADER, VERSION},
 };
@@ -14,6 +15,7 @@ use super::{bearer, body};
 use crate::{
     app::{App, SharedApp, same_secret},
     error::ApiError,
+    evaluations,
     leases::{self, LeaseError},
     reconcile::stopped,
     run_files,
@@ -35,6 +37,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/artifacts/{name}", web::put().to(put_artifact))
         .route("/artifacts/{name}", web::get().to(get_artifact))
         .route("/blobs/{digest}", web::put().to(put_blob))
+        .route("/evaluations/{key}", web::put().to(put_evaluation))
+        .route("/evaluations/{key}", web::get().to(get_evaluation))
         .route("/report", web::post().to(report));
     config.service(web::scope("/api/runner/v1").route("/claim", web::post().to(claim)).service(lease));
 }
@@ -190,6 +194,33 @@ async fn put_blob(
     leases::held(&runner.app, &lease.id, lease.token).await?;
     run_files::put_blob(&runner.app, &digest, payload).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+async fn put_evaluation(
+    runner: Runner,
+    lease: LeaseToken,
+    path: web::Path<(String, String)>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, RunnerError> {
+    let key: Digest = path.1.parse().map_err(ApiError::from)?;
+    let evaluation: Evaluation = json(&request, payload).await?;
+    let held = leases::held(&runner.app, &lease.id, lease.token).await?;
+    evaluations::keep(&runner.app, &held.lease.record.job, &key, evaluation).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn get_evaluation(
+    runner: Runner,
+    lease: LeaseToken,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, RunnerError> {
+    let key: Digest = path.1.parse().map_err(ApiError::from)?;
+    let held = leases::held(&runner.app, &lease.id, lease.token).await?;
+    match evaluations::find(&runner.app, &held.lease.record.job, &key).await? {
+        Some(evaluation) => Ok(HttpResponse::Ok().json(evaluation)),
+        None => Err(Refusal::NotFound.into()),
+    }
 }
 
 async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: web::Payload) -> Result<T, RunnerError> {

@@ -17,6 +17,7 @@
 //! | `lease` | id | [`Lease`](super::records::Lease) |
 //! | `telemetry` | job, time | samples |
 //! | `artifact` | repository, number, name | [`Artifact`](super::records::Artifact) |
+//! | `evaluation` | repository, `trusted` or `untrusted`, digest of what it is a function of | [`KeptEvaluation`](super::records::KeptEvaluation) |
 //! | `commit` | repository, commit | [`HeadCommit`](super::records::HeadCommit) |
 //! | `open-commit` | repository, commit | nothing: its gate is not concluded, or the forge not told |
 //! | `check` | repository, external id | [`PostedCheck`](super::records::PostedCheck) |
@@ -212,6 +213,10 @@ pub fn artifacts(repo: &RepoName, run: u64) -> Key {
 
 pub fn artifact(repo: &RepoName, run: u64, name: &str) -> Key {
     artifacts(repo, run).text(name)
+}
+
+pub fn evaluation(repo: &RepoName, trusted: bool, key: &Digest) -> Key {
+    Key::family("evaluation").repo(repo).text(if trusted { "trusted" } else { "untrusted" }).text(key.hex())
 }
 
 pub fn commit(repo: &RepoName, sha: &Sha) -> Key {

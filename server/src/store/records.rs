@@ -3,6 +3,7 @@
 mod acceptance;
 mod commit;
 mod delivery;
+mod evaluation;
 mod job;
 mod repo;
 mod run;
@@ -15,6 +16,7 @@ pub use commit::{
     Binding, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait,
 };
 pub use delivery::{Delivery, DeliveryState};
+pub use evaluation::KeptEvaluation;
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Member, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
@@ -41,6 +43,7 @@ records!(
     Lease,
     Samples,
     Artifact,
+    KeptEvaluation,
     HeadCommit,
     PostedCheck,
     Acceptance,

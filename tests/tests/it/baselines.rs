@@ -82,3 +82,18 @@ async fn what_is_like_is_taken_and_other_data_are_judged_on_the_heads() {
     assert_eq!(head["beside"]["sha"], json!(main));
     assert_eq!(head["beside"]["evaluation"]["dataset"]["digest"], head["dataset"]["digest"]);
 }
+
+/// The runner's own memory is gone, as on another machine: the server knows the result.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_runner_computed_another_reuses() {
+    let site = Site::start(&[]);
+    let main = first(&site, WORKFLOW).await;
+    let computed = evaluation(&site, 1).await;
+    assert_eq!(computed["cached"], false);
+    std::fs::remove_dir_all(site.data.join("runner/cache/evaluations")).unwrap();
+    let same = site.commit("same", Some(&main), "Words", &[("README.md", b"words")]).await;
+    assert_eq!(site.gate(&same).await["conclusion"], "success");
+    let reused = evaluation(&site, 2).await;
+    assert_eq!(reused["cached"], true);
+    assert_eq!((&reused["metrics"], &reused["outcomes"]), (&computed["metrics"], &computed["outcomes"]));
+}

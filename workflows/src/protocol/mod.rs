@@ -13,6 +13,8 @@
 //! 4. `PUT|GET /api/runner/v1/leases/{lease}/artifacts/{name}` stores and fetches an artifact of the
 //!    run as `tar.zst`; `GET /api/runner/v1/leases/{lease}/artifacts` names those there are
 //!    ([`ArtifactList`]); `PUT /api/runner/v1/leases/{lease}/blobs/{digest}` stores outcomes.
+//!    `PUT|GET /api/runner/v1/leases/{lease}/evaluations/{key}` keeps and finds an
+//!    [`Evaluation`] by the digest of what it is a function of: what one runner computed, none computes again.
 //! 5. `POST /api/runner/v1/leases/{lease}/report` ([`Report`]) says how far each step has come, and
 //!    at the end, with [`Report::finished`], how the job ended. After that the lease is gone.
 //! 6. A runner that is stopped in the middle gives the job back: a report with

@@ -2,7 +2,11 @@
 
 use serde_json::json;
 use server::{Clock, ManualClock};
-use tests::wait::until_async;
+use tests::{
+    digits::{self, example},
+    wait::until_async,
+};
+use workflows::ids::Sha;
 
 use super::world::{FILE, GATE, REPO, WORKFLOW, World, accepted, conclusion, outcomes};
 
@@ -83,6 +87,42 @@ async fn a_fork_is_judged_by_the_bases_workflow_and_policy_and_is_no_baseline() 
     assert!(text.contains(&format!("{}, its nearest evaluated ancestor", main.short())), "{gate:#?}");
     let judged = world.get(&stack, &format!("commits/{next}/gate")).await;
     assert_eq!(judged["verdict"]["rules"][0]["base"], json!(0.98), "{judged:#}");
+    stack.stop().await;
+}
+
+/// Whatever the runner remembers is thrown away between runs, so that it asks the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_strangers_run_computed_is_reused_by_strangers_alone() {
+    let world = World::new();
+    let stack = world.server_and_runner();
+    let (data, smaller) = (example("heldout.npz"), example("variants/smaller.onnx"));
+    let files: [(&str, &[u8]); 3] =
+        [(FILE, digits::WORKFLOW.as_bytes()), ("model.onnx", &example("model.onnx")), ("heldout.npz", &data)];
+    let main = world.repo.commit("main", None, "First", &files);
+    accepted(world.github.push(REPO, "main", None, &main)).await;
+    world.concluded(&main).await;
+    world.github.create_repo_elsewhere("stranger/digits", Some(REPO));
+    let cached = async |run: u64, head: &Sha| {
+        world.concluded(head).await;
+        let remembered = world.home.path().join("data/runner/cache/evaluations");
+        if remembered.exists() {
+            std::fs::remove_dir_all(remembered).unwrap();
+        }
+        world.get(&stack, &format!("runs/{run}")).await["jobs"][0]["evaluations"][0]["cached"].clone()
+    };
+    let theirs = async |run: u64, branch: &str| {
+        let head =
+            world.repo.commit(branch, Some(&main), branch, &[("model.onnx", &smaller), ("by", branch.as_bytes())]);
+        let number = world.github.open_pull(REPO, "stranger/digits", branch, &head, "Smaller");
+        accepted(world.github.pull_opened(REPO, number)).await;
+        cached(run, &head).await
+    };
+    assert_eq!(cached(1, &main).await, false);
+    assert_eq!(theirs(2, "first").await, false);
+    assert_eq!(theirs(3, "second").await, true);
+    let ours = world.repo.commit("ours", Some(&main), "Smaller", &[("model.onnx", &smaller)]);
+    world.pull("ours", &ours, "Smaller").await;
+    assert_eq!(cached(4, &ours).await, false, "the baseline came from a stranger");
     stack.stop().await;
 }
 
