@@ -110,6 +110,7 @@ impl Session {
     /// Runs the model on one side of a chunk, batch by batch.
     fn answers(&mut self, side: &Inputs, converted: &Converted, read: &Read) -> Result<Answers, EvalError> {
         let mut answers = Answers::new(&self.wanted, read.rows);
+        let mut views = Vec::new();
         for start in (0..read.rows).step_by(self.batches.rows) {
             let count = self.batches.rows.min(read.rows - start);
             let width = if self.batches.padded { self.batches.rows } else { count };
@@ -117,7 +118,7 @@ impl Session {
                 let first = read.first + start as u64;
                 EvalError::Run { first, last: first + count as u64 - 1, message: first_line(e.message()) }
             };
-            let views = side.views(converted, start..start + width).map_err(failed)?;
+            side.view(converted, start..start + width, &mut views).map_err(failed)?;
             let before = Instant::now();
             let mut outputs = match &self.memory {
                 Memory::Kept(options) if width == self.batches.rows => self.model.run_into(&views, options),

@@ -197,18 +197,23 @@ impl Inputs {
         Ok(converted)
     }
 
-    /// Views of some rows of converted values, as the model takes them.
-    pub(super) fn views<'v>(
+    /// Puts views of some rows of converted values, as the model takes them, in place of those of other rows.
+    pub(super) fn view<'v>(
         &self,
         converted: &'v Converted,
         rows: Range<usize>,
-    ) -> Result<Vec<SessionInputValue<'v>>, ort::Error> {
+        views: &mut Vec<SessionInputValue<'v>>,
+    ) -> Result<(), ort::Error> {
         let source = |source: &Source| match (source, &self.text) {
             (Source::Columns(index), _) => view(&converted.inputs[*index], rows.clone(), &self.inputs[*index].row),
             (Source::Tokens(part, element), Some(text)) => text.view(&converted.texts, rows.clone(), *part, *element),
             (Source::Tokens(..), None) => unreachable!("planned with a tokenizer"),
         };
-        self.sources.iter().map(source).collect()
+        views.clear();
+        for input in self.sources.iter().map(source) {
+            views.push(input?);
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ort::{
     session::SessionInputValue,
-    value::{Tensor, TensorElementType, TensorRef},
+    value::{Shape, Tensor, TensorElementType, TensorRef},
 };
 
 use super::{EvalError, Input};
@@ -95,9 +95,8 @@ pub(super) fn view<'v>(
     row: &[usize],
 ) -> Result<SessionInputValue<'v>, ort::Error> {
     let width: usize = row.iter().product();
-    let mut shape = Vec::with_capacity(row.len() + 1);
-    shape.push(rows.len());
-    shape.extend_from_slice(row);
+    // Up to four dimensions lie in it without an allocation: there is one of these a batch, and a batch may be one row.
+    let shape = Shape::new(std::iter::once(rows.len()).chain(row.iter().copied()).map(|size| size as i64));
     let range = rows.start * width..rows.end * width;
     macro_rules! tensor {
         ($values:expr) => {
