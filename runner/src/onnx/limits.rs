@@ -12,8 +12,10 @@ use super::EvalError;
 /// How much memory this process may have for itself: heap, stacks and anonymous maps, which is what a
 /// model makes it allocate. Files that are mapped (the model, ONNX Runtime) do not count.
 ///
-/// None: seven eighths of what the machine, or the process's group, has. A crash leaves no core file.
+/// None: seven eighths of what the machine, or the process's group, has. A crash leaves no core file. What ONNX
+/// Runtime frees goes back to the kernel.
 pub fn confine(memory_bytes: Option<u64>) -> io::Result<()> {
+    give_back_large_blocks();
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     let bytes = match memory_bytes {
         Some(bytes) => bytes,
@@ -24,6 +26,20 @@ pub fn confine(memory_bytes: Option<u64>) -> io::Result<()> {
     };
     setrlimit(Resource::Data, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
     Ok(())
+}
+
+/// Blocks of this size and more lie in pages of their own: weights do, most activations do not.
+const LARGE_BYTES: libc::c_int = 1 << 20;
+
+/// Left alone, glibc keeps blocks of up to 32 MB in its heap once it has seen one freed. Opening a model frees its file's
+/// text and the weights that were packed anew, and the holes that they leave held a third of the process's memory.
+#[expect(unsafe_code, reason = "the C library's allocator, which is ONNX Runtime's, has no safe interface")]
+fn give_back_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes two numbers, and may be called at any time. It cannot fail for sizes below 32 MB.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES)
+    };
 }
 
 /// The machine's memory, or its share that this process's group may use, where the kernel says so.
