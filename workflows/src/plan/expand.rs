@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+mod written;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{
     ids::{JobId, JobKey},
     matrix,
     run::Conclusion,
-    syntax::{Diagnostic, Job, JobBody, Located, Matrix, Place, RunsOn, Severity, Template, Workflow},
+    syntax::{Diagnostic, Job, JobBody, Matrix, RunsOn, Template, Workflow},
 };
 
 /// GitHub's time limit of a job, in minutes.
@@ -225,37 +225,6 @@ impl Expander<'_> {
         Ok(Some(rows))
     }
 
-    /// A tree with every expression in it evaluated; most have none. Its depth was bounded when it was read.
-    fn resolved<'v>(
-        &self,
-        value: &'v Value,
-        at: Place,
-        environment: &Environment<'_>,
-    ) -> Result<Cow<'v, Value>, Box<Diagnostic>> {
-        match expr::has_expression_within(value) {
-            true => self.evaluated(value, at, environment).map(Cow::Owned),
-            false => Ok(Cow::Borrowed(value)),
-        }
-    }
-
-    fn evaluated(&self, value: &Value, at: Place, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
-        Ok(match value {
-            Value::String(text) if expr::has_expression(text) => {
-                expr::template_value(text, environment).map_err(|error| self.failed(at, &error.message))?
-            }
-            Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.evaluated(item, at, environment)).collect::<Result<_, _>>()?)
-            }
-            Value::Object(entries) => Value::Object(
-                entries
-                    .iter()
-                    .map(|(name, item)| Ok((name.clone(), self.evaluated(item, at, environment)?)))
-                    .collect::<Result<_, Box<Diagnostic>>>()?,
-            ),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-        })
-    }
-
     /// `name:`, with the row's values behind it where the name itself does not use the matrix.
     fn name(
         &self,
@@ -312,54 +281,6 @@ impl Expander<'_> {
         // `runs-on: gpu` asks for one.
         let gpus = if wanted.gpus == 0 && labels.iter().any(|label| label == "gpu") { 1 } else { wanted.gpus };
         Ok((labels, gpus))
-    }
-
-    fn value(&self, template: &Template, environment: &Environment<'_>) -> Result<Value, Box<Diagnostic>> {
-        expr::template_value(&template.value, environment).map_err(|error| self.failed(template.at, &error.message))
-    }
-
-    fn text(&self, template: &Template, environment: &Environment<'_>) -> Result<String, Box<Diagnostic>> {
-        expr::interpolate(&template.value, environment).map_err(|error| self.failed(template.at, &error.message))
-    }
-
-    fn number(&self, template: &Located<String>, environment: &Environment<'_>) -> Result<f64, Box<Diagnostic>> {
-        let value = self.value(template, environment)?;
-        let number = Datum::borrowed(&value).to_number();
-        if number.is_nan() || Datum::borrowed(&value).to_text().is_empty() {
-            return Err(self.failed(template.at, "expected a number"));
-        }
-        Ok(number)
-    }
-
-    fn boolean(
-        &self,
-        template: Option<&Template>,
-        default: bool,
-        environment: &Environment<'_>,
-    ) -> Result<bool, Box<Diagnostic>> {
-        let Some(template) = template else { return Ok(default) };
-        match self.value(template, environment)? {
-            Value::Bool(value) => Ok(value),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            // A matrix row without the key: `${{ matrix.experimental }}`.
-            Value::Null => Ok(default),
-            Value::String(text) if text.is_empty() => Ok(default),
-            _ => Err(self.failed(template.at, "expected `true` or `false`")),
-        }
-    }
-
-    fn failed(&self, at: Place, message: &str) -> Box<Diagnostic> {
-        Box::new(Diagnostic {
-            file: self.workflow.file.clone(),
-            line: at.line,
-            column: at.column,
-            length: 1,
-            severity: Severity::Error,
-            code: "expression-evaluation".to_owned(),
-            message: format!("job `{}`: {message}", self.id),
-            help: None,
-        })
     }
 }
 
