@@ -8,6 +8,7 @@ mod line;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -30,7 +31,7 @@ pub(crate) struct Found {
 /// `*`, `**`, `?` and `[…]`; `!` takes away again what earlier lines gave.
 pub(crate) fn find(base: &Path, lines: &[&str]) -> Result<Found, String> {
     let lines = lines.iter().map(|line| Line::parse(base, line)).collect::<Result<Vec<_>, _>>()?;
-    let search = Search::run(base, &lines, false)?;
+    let search = Search::run(base, &lines, false, None)?;
     let (links, files): (Vec<_>, Vec<_>) = search.entries.into_iter().partition(|entry| entry.is_link);
     let root = common_root(&search.roots).unwrap_or_else(|| base.to_path_buf());
     Ok(Found { root, files: files.into_iter().map(|entry| entry.path).collect(), links: links.len() })
@@ -39,10 +40,17 @@ pub(crate) fn find(base: &Path, lines: &[&str]) -> Result<Found, String> {
 /// What `hashFiles()` takes before its patterns.
 const FOLLOW: &str = "--follow-symbolic-links";
 
+/// How long one `hashFiles()` may take; GitHub's limit.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// `hashFiles()`: the digest of the digests of the files, in the order in which they are found; empty where nothing
 /// matches. A text may hold several patterns, a line each, and remarks. A link is hashed as the file that it leads to;
 /// links to directories are followed where `--follow-symbolic-links` is the first of the texts.
 pub(crate) fn hash_files(workspace: &Path, patterns: &[String]) -> Result<String, String> {
+    hash_until(Instant::now() + LONGEST, workspace, patterns)
+}
+
+fn hash_until(deadline: Instant, workspace: &Path, patterns: &[String]) -> Result<String, String> {
     let (follow, patterns) = match patterns.split_first() {
         Some((first, rest)) if first.eq_ignore_ascii_case(FOLLOW) => (true, rest),
         Some((first, _)) if first.starts_with("--") => {
@@ -55,18 +63,39 @@ pub(crate) fn hash_files(workspace: &Path, patterns: &[String]) -> Result<String
     let lines = lines.map(|line| Line::parse(workspace, line)).collect::<Result<Vec<_>, _>>()?;
     let mut all = Sha256::new();
     let mut any = false;
-    for Entry { path, .. } in Search::run(workspace, &lines, follow)?.entries {
+    for Entry { path, .. } in Search::run(workspace, &lines, follow, Some(deadline))?.entries {
         let unreadable = |e: io::Error| format!("{} cannot be read: {e}", path.display());
         let target = path.canonicalize().map_err(unreadable)?;
         if !target.starts_with(workspace) || target.is_dir() {
             continue;
         }
         let mut one = Sha256::new();
-        open_plain(&target).and_then(|mut file| io::copy(&mut file, &mut one)).map_err(unreadable)?;
+        let timed = open_plain(&target).map(|file| Timed { file, deadline });
+        timed.and_then(|mut file| io::copy(&mut file, &mut one)).map_err(unreadable)?;
         all.update(one.finalize());
         any = true;
     }
     Ok(if any { hex::encode(all.finalize()) } else { String::new() })
+}
+
+/// A file that is read in time.
+struct Timed {
+    file: fs::File,
+    deadline: Instant,
+}
+
+impl io::Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        in_time(Some(self.deadline))?;
+        self.file.read(buffer)
+    }
+}
+
+fn in_time(deadline: Option<Instant>) -> io::Result<()> {
+    match deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        true => Err(io::Error::other(format!("`hashFiles` takes longer than {} seconds", LONGEST.as_secs()))),
+        false => Ok(()),
+    }
 }
 
 /// What the lines take: a file, or a link to whatever.
@@ -80,6 +109,7 @@ struct Search<'a> {
     lines: &'a [Line],
     /// Whether links to directories of the workspace are followed.
     follow: bool,
+    deadline: Option<Instant>,
     entries: Vec<Entry>,
     /// The directories that were searched, or hold the file that was looked for.
     roots: Vec<PathBuf>,
@@ -87,8 +117,8 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// One place after the other in the order of the lines, each once: one below another is searched with that.
-    fn run(base: &'a Path, lines: &'a [Line], follow: bool) -> Result<Self, String> {
-        let mut search = Self { base, lines, follow, entries: Vec::new(), roots: Vec::new() };
+    fn run(base: &'a Path, lines: &'a [Line], follow: bool, deadline: Option<Instant>) -> Result<Self, String> {
+        let mut search = Self { base, lines, follow, deadline, entries: Vec::new(), roots: Vec::new() };
         let starts: Vec<&Path> = lines.iter().filter(|line| !line.negative).map(|line| line.start.as_path()).collect();
         for (index, start) in starts.iter().enumerate() {
             let around = |other: &&Path| start.starts_with(other) && start != other;
@@ -109,6 +139,7 @@ impl<'a> Search<'a> {
 
     /// `chain` are the true directories around this one, where links are followed.
     fn visit(&mut self, path: &Path, chain: &mut Vec<PathBuf>) -> io::Result<()> {
+        in_time(self.deadline)?;
         let kind = match path.symlink_metadata() {
             Ok(metadata) => metadata.file_type(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -259,6 +290,15 @@ mod tests {
         hashes(&directory, &["/etc/passwd", "a"], &["a"]);
         let option = hash_files(directory.path(), &["--follow".to_owned(), "a".to_owned()]);
         assert!(option.unwrap_err().contains("`--follow` is no option"));
+    }
+
+    #[test]
+    fn a_hash_takes_no_longer_than_it_may() {
+        let directory = tree(&["a", "b/c"]);
+        let late = hash_until(Instant::now(), directory.path(), &["b".to_owned()]).unwrap_err();
+        assert!(late.contains("b cannot be read: `hashFiles` takes longer than 120 seconds"), "{late}");
+        let file = open_plain(&directory.path().join("a")).unwrap();
+        assert!(io::copy(&mut Timed { file, deadline: Instant::now() }, &mut io::sink()).is_err());
     }
 
     #[test]
