@@ -22,15 +22,15 @@ use crate::job::{Job, Scope, StepCall, StepEnd};
 /// `with:`, evaluated.
 pub(crate) type Inputs = IndexMap<String, String>;
 
-/// Runs the action that a step uses.
+/// Runs the action that a step uses: what it is, and as it is written.
 pub(crate) async fn run(
     job: &mut Job<'_>,
     scope: &mut Scope,
     call: &StepCall<'_>,
-    uses: &ActionRef,
+    (uses, written): (&ActionRef, &str),
     inputs: &Inputs,
 ) -> anyhow::Result<StepEnd> {
-    introduce(job, uses, inputs).await;
+    introduce(job, written, inputs).await;
     job.give_back().await;
     match uses {
         // Those that start programs end them themselves.
@@ -69,30 +69,13 @@ async fn transfer(job: &mut Job<'_>, action: BuiltinAction, inputs: &Inputs) -> 
     }
 }
 
-async fn introduce(job: &mut Job<'_>, uses: &ActionRef, inputs: &Inputs) {
-    let name = match uses {
-        ActionRef::Local(name) | ActionRef::Unknown(name) => name.clone(),
-        ActionRef::Builtin(action) => format!("assay/{}@v1", name(*action)),
-    };
-    let mut lines = format!("##[group]Run {name}\n");
+async fn introduce(job: &mut Job<'_>, written: &str, inputs: &Inputs) {
+    let mut lines = format!("##[group]Run {written}\n");
     for (name, value) in inputs {
         lines.push_str(&format!("  {name}: {value}\n"));
     }
     lines.push_str("##[endgroup]");
     job.log.say(&lines).await;
-}
-
-/// As it is written after `assay/`.
-pub(crate) fn name(action: BuiltinAction) -> &'static str {
-    match action {
-        BuiltinAction::Checkout => "checkout",
-        BuiltinAction::Eval => "eval",
-        BuiltinAction::Bench => "bench",
-        BuiltinAction::Inspect => "inspect",
-        BuiltinAction::UploadArtifact => "upload-artifact",
-        BuiltinAction::DownloadArtifact => "download-artifact",
-        BuiltinAction::Cache => "cache",
-    }
 }
 
 /// An input that is given and not empty.

@@ -10,7 +10,7 @@ use workflows::{
     expr::Status,
     protocol::StepState,
     run::Conclusion,
-    syntax::{ActionRef, Step, StepAction, Template},
+    syntax::{Step, StepAction, Template},
 };
 
 use super::{
@@ -82,12 +82,7 @@ pub(super) fn written_name(step: &Step) -> String {
             let first = script.value.trim().lines().next().unwrap_or_default();
             format!("Run {}", first.chars().take(100).collect::<String>())
         }
-        (None, StepAction::Uses { uses: ActionRef::Local(name) | ActionRef::Unknown(name), .. }) => {
-            format!("Run {name}")
-        }
-        (None, StepAction::Uses { uses: ActionRef::Builtin(action), .. }) => {
-            format!("Run assay/{}@v1", actions::name(*action))
-        }
+        (None, StepAction::Uses { written, .. }) => format!("Run {written}"),
     }
 }
 
@@ -258,8 +253,8 @@ async fn attempt(
         StepAction::Run { script, shell, working_directory } => {
             super::script::run(job, scope, &call, script, shell.as_ref(), working_directory.as_ref()).await
         }
-        StepAction::Uses { uses, with, .. } => match inputs(scope, &workspace, with) {
-            Ok(inputs) => actions::run(job, scope, &call, uses, &inputs).await,
+        StepAction::Uses { uses, written, with, .. } => match inputs(scope, &workspace, with) {
+            Ok(inputs) => actions::run(job, scope, &call, (uses, written), &inputs).await,
             Err(e) => Ok(StepEnd::failure(e)),
         },
     };

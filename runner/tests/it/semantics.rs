@@ -122,7 +122,9 @@ runs:
         .logged("\nc mine [] .\n")
         .logged("\nin __self = __self by success at act\n")
         .logged("\nin __self_2 = __self_2 by success at act\n")
-        .logged("\nthen failure while success\n");
+        .logged("\nthen failure while success\n")
+        .logged("##[group]Run actions/checkout@v4\n");
+    assert_eq!(done.steps[0].name, "Run actions/checkout@v4");
 }
 
 #[tokio::test]
