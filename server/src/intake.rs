@@ -70,20 +70,7 @@ struct OwnBody<F> {
 /// Records a delivery of our own; again under the same id it is the same. Durable when it returns.
 pub async fn accept_own(app: &App, forge: Forge, guid: &str, fact: &Fact) -> anyhow::Result<()> {
     let body = Bytes::from(serde_json::to_vec(&OwnBody { id: guid.to_owned(), fact })?);
-    let body_digest = digest(&body);
-    let delivery = Delivery {
-        forge,
-        guid: guid.to_owned(),
-        event: OWN.to_owned(),
-        received_at: app.clock.now(),
-        body: body_digest.clone(),
-        state: DeliveryState::Open { failures: 0, not_before: None },
-    };
-    let delivery_key = keys::delivery(forge, guid);
-    let mut change = Change::default();
-    change.absent(&delivery_key).put(delivery_key, &delivery);
-    change.put_raw(keys::body(forge, &body_digest), kept_body(app, &body).await?);
-    change.mark(keys::open_delivery(forge, guid));
+    let (_, change) = recorded(app, forge, OWN, guid, &body, OPEN).await?;
     if app.store.commit(change).await? {
         app.nudges.nudge(Nudge::Delivery { forge, guid: guid.to_owned() });
     }
@@ -108,32 +95,38 @@ pub async fn payload(app: &App, event: &Event, digest: &Digest) -> anyhow::Resul
     }
 }
 
+const OPEN: DeliveryState = DeliveryState::Open { failures: 0, not_before: None };
+
+/// A delivery that comes in, and the change that records it, once under its id.
+async fn recorded(
+    app: &App,
+    forge: Forge,
+    event: &str,
+    guid: &str,
+    body: &Bytes,
+    state: DeliveryState,
+) -> anyhow::Result<(Delivery, Change)> {
+    let is_open = state == OPEN;
+    let (guid, event) = (guid.to_owned(), event.to_owned());
+    let delivery = Delivery { forge, guid, event, received_at: app.clock.now(), body: digest(body), state };
+    let key = keys::delivery(forge, &delivery.guid);
+    let mut change = Change::default();
+    change.absent(&key).put(key, &delivery);
+    change.put_raw(keys::body(forge, &delivery.body), kept_body(app, body).await?);
+    if is_open {
+        change.mark(keys::open_delivery(forge, &delivery.guid));
+    }
+    Ok((delivery, change))
+}
+
 /// Records a delivery. Durable when it returns.
 pub async fn accept(app: &App, forge: Forge, event: &str, guid: &str, body: Bytes) -> anyhow::Result<Accepted> {
     let known = is_known(forge, event);
-    let now = app.clock.now();
-    let body_digest = digest(&body);
-    let state = match known {
-        true => DeliveryState::Open { failures: 0, not_before: None },
-        false => DeliveryState::Done { at: now, outcome: format!("ignored: event {event:?} starts nothing") },
-    };
-    let delivery = Delivery {
-        forge,
-        guid: guid.to_owned(),
-        event: event.to_owned(),
-        received_at: now,
-        body: body_digest.clone(),
-        state,
-    };
-    let delivery_key = keys::delivery(forge, guid);
-    let body_key = keys::body(forge, &body_digest);
-    let mut change = Change::default();
+    let outcome = || format!("ignored: event {event:?} starts nothing");
+    let state = if known { OPEN } else { DeliveryState::Done { at: app.clock.now(), outcome: outcome() } };
+    let (delivery, mut change) = recorded(app, forge, event, guid, &body, state).await?;
     // The id is outside the signature: a replay may carry a new one, but not a new body.
-    change.absent(&delivery_key).absent(&body_key).put(delivery_key, &delivery);
-    change.put_raw(body_key, kept_body(app, &body).await?);
-    if known {
-        change.mark(keys::open_delivery(forge, guid));
-    }
+    change.absent(&keys::body(forge, &delivery.body));
     if !app.store.commit(change).await? {
         return match (known, forge) {
             (true, Forge::Github) => repeated(app, delivery).await,
