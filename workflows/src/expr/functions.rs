@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Error, number,
-    value::{Datum, upper},
+    value::{Datum, folded},
 };
 
 /// Every function of the language.
@@ -94,21 +94,19 @@ pub(super) fn contains(search: &Datum<'_>, item: &Datum<'_>) -> bool {
             _ => false,
         },
         Datum::Null | Datum::Boolean(_) | Datum::Number(_) | Datum::Text(_) => {
-            item.is_primitive() && folded(search).contains(folded(item).as_str())
+            item.is_primitive() && folded(&search.to_text()).contains(folded(&item.to_text()).as_str())
         }
     }
 }
 
 pub(super) fn starts_with(text: &Datum<'_>, start: &Datum<'_>) -> bool {
-    text.is_primitive() && start.is_primitive() && folded(text).starts_with(folded(start).as_str())
+    text.is_primitive()
+        && start.is_primitive()
+        && folded(&text.to_text()).starts_with(folded(&start.to_text()).as_str())
 }
 
 pub(super) fn ends_with(text: &Datum<'_>, end: &Datum<'_>) -> bool {
-    text.is_primitive() && end.is_primitive() && folded(text).ends_with(folded(end).as_str())
-}
-
-fn folded(datum: &Datum<'_>) -> String {
-    datum.to_text().chars().map(upper).collect()
+    text.is_primitive() && end.is_primitive() && folded(&text.to_text()).ends_with(folded(&end.to_text()).as_str())
 }
 
 /// Whether there is something to separate.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Error,
-    value::{Datum, equal_ignoring_case, upper},
+    value::{Datum, equal_ignoring_case, folded},
 };
 
 /// How deep arrays and objects may nest; Json.NET's own limit.
@@ -250,7 +250,6 @@ impl Entries {
     const FEW: usize = 8;
 
     fn set(&mut self, key: String, value: Value) {
-        let folded = |text: &str| text.chars().map(upper).collect::<String>();
         if self.map.len() > Self::FEW && self.names.is_empty() {
             self.names = self.map.keys().map(|key| (folded(key), key.clone())).collect();
         }

@@ -23,12 +23,14 @@ use serde_json::Value;
 pub(crate) use error::shortened;
 pub use error::{Error, ErrorKind};
 pub use functions::Function;
+pub(crate) use number::radix;
 pub(crate) use parser::{Expression, Node, Tree, parse};
 pub use parser::{MAX_DEPTH, MAX_LENGTH, Names};
 pub(crate) use template::{
-    Condition, Segment, condition as condition_source, has_expression, has_expression_within, segments,
+    Condition, Segment, condition as condition_source, has_expression, has_expression_within, literal, segments,
 };
 pub use value::Datum;
+pub(crate) use value::{equal_ignoring_case, folded};
 
 /// What an expression can see.
 #[derive(Default)]

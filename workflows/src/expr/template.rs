@@ -58,6 +58,16 @@ impl<'s> Iterator for Segments<'s> {
     }
 }
 
+/// The text of `${{ 'text' }}`, which is a text and no expression: GitHub takes it where no expression may stand. None where
+/// it would look like an expression itself.
+pub(crate) fn literal(template: &str) -> Option<String> {
+    let source = template.strip_prefix("${{")?.strip_suffix("}}")?.trim();
+    let inner = source.strip_prefix('\'')?.strip_suffix('\'')?;
+    let text = inner.replace("''", "\0");
+    let is_one = !text.contains('\'') && !inner.contains('\0') && !has_expression(inner);
+    is_one.then(|| text.replace('\0', "'"))
+}
+
 /// Whether a text has a `${{`.
 pub(crate) fn has_expression(text: &str) -> bool {
     opening(text).is_some()

@@ -149,12 +149,14 @@ pub(crate) fn upper(c: char) -> char {
     }
 }
 
+/// A text in one case, to be compared and hashed.
+pub(crate) fn folded(text: &str) -> String {
+    text.chars().map(upper).collect()
+}
+
 pub(crate) fn equal_ignoring_case(a: &str, b: &str) -> bool {
     // No other character has an ASCII one for its upper case.
-    if a.eq_ignore_ascii_case(b) || a.is_ascii() || b.is_ascii() {
-        return a.eq_ignore_ascii_case(b);
-    }
-    a.chars().map(upper).eq(b.chars().map(upper))
+    a.eq_ignore_ascii_case(b) || !a.is_ascii() && !b.is_ascii() && a.chars().map(upper).eq(b.chars().map(upper))
 }
 
 fn compare_ignoring_case(a: &str, b: &str) -> Ordering {

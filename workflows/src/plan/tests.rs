@@ -204,7 +204,7 @@ jobs:
     runs-on: x
     strategy: {matrix: {os: [one, two]}}
     concurrency: {group: '${{ github.ref }}-${{ matrix.os }}', cancel-in-progress: \"${{ matrix.os == 'two' }}\"}
-  b: {runs-on: x, concurrency: \"${{ '' }}\"}
+  b: {runs-on: x, concurrency: \"${{ github.none }}\"}
   c: {runs-on: x, concurrency: '${{ fromJSON(github.ref) }}'}
   d: {runs-on: x, concurrency: {group: g, queue: max, cancel-in-progress: \"${{ true }}\"}}
   e: {runs-on: x, concurrency: {group: g, queue: max, cancel-in-progress: \"${{ false }}\"}}

@@ -52,18 +52,25 @@ fn jobs(root: &Node, sink: &mut Sink<'_>) -> IndexMap<JobId, super::Job> {
     let Kind::Mapping(entries) = &node.kind else { return jobs };
     for (key, value) in entries {
         let name = key.to_text().unwrap_or_default();
-        match name.parse::<JobId>() {
-            Ok(_) if name.starts_with("__") => {
-                sink.error(key.at, key.length, "job-id", format!("`{name}`: ids that begin with `__` are reserved"));
-            }
+        let id = match name.parse::<JobId>() {
+            Ok(_) if name.starts_with("__") => Err(format!("`{name}`: ids that begin with `__` are reserved")),
+            Ok(id) => Ok(id),
+            Err(error) => Err(error.to_string()),
+        };
+        match id {
+            // A second one of the same name was complained about already.
+            Ok(_) if !seen.insert(name.to_ascii_lowercase()) => {}
             Ok(id) => {
-                if seen.insert(name.to_ascii_lowercase()) {
-                    jobs.insert(id, job::read(key, value, sink));
-                }
+                jobs.insert(id, job::read(key, value, sink));
             }
-            // An empty key was complained about already.
-            Err(_) if name.is_empty() => {}
-            Err(error) => sink.error(key.at, key.length, "job-id", error.to_string()),
+            Err(message) => {
+                // An empty key was complained about already.
+                if !name.is_empty() {
+                    sink.error(key.at, key.length, "job-id", message);
+                }
+                // What else is wrong with it is said too.
+                job::read(key, value, sink);
+            }
         }
     }
     if entries.is_empty() {

@@ -168,9 +168,7 @@ impl Checker<'_, '_> {
             return None;
         };
         if expr::has_expression(&name) {
-            // A directive of GitHub's templates, not an expression: merges a mapping.
-            let inserts = name.split_whitespace().eq(["${{", "insert", "}}"]) && !scope.is_empty();
-            if !inserts {
+            if !is_insert(&name) || scope.is_empty() {
                 self.template(key, &name, scope);
             }
             return None;
@@ -189,7 +187,17 @@ impl Checker<'_, '_> {
         let mut computed = false;
         for (key, value) in entries {
             let Some(name) = self.key(key, &mut seen, scope) else {
-                computed |= key.text().is_some_and(|name| expr::has_expression(&name));
+                if let Some(name) = key.text().filter(|name| expr::has_expression(name)) {
+                    // What it adds is known when it is evaluated; its value is one of the mapping's all the same. Where no
+                    // expression may stand it is a key like others, of which there are none.
+                    computed |= is_insert(&name) || !scope.is_empty();
+                    let loose = kinds.all.iter().all(|keys| keys.known.is_empty());
+                    match kinds.all.iter().find_map(|keys| keys.others).filter(|_| loose) {
+                        Some(others) if !is_insert(&name) || !scope.is_empty() => self.node(value, others, scope),
+                        None if !scope.is_empty() => self.node(value, &Shape::Any, scope),
+                        Some(_) | None => {}
+                    }
+                }
                 continue;
             };
             if let Some(shape) = kinds.iter().find_map(|keys| keys.shape(&name)) {
@@ -275,7 +283,7 @@ impl Possible {
     }
 }
 
-/// The keys of one mapping, compared without ASCII case, as on GitHub.
+/// The keys of one mapping, compared without case, as on GitHub.
 ///
 /// Almost every mapping has a handful of keys: comparing them is faster than hashing copies in one
 /// case. A hostile one has a hundred thousand.
@@ -300,15 +308,24 @@ impl<'n> Seen<'n> {
         if self.few.len() < Self::FEW {
             self.few.push(name);
         } else {
-            self.many.insert(name.to_ascii_uppercase());
+            self.many.insert(expr::folded(&name));
         }
         true
     }
 
     fn contains(&self, name: &str) -> bool {
-        self.few.iter().any(|each| each.eq_ignore_ascii_case(name))
-            || (!self.many.is_empty() && self.many.contains(&name.to_ascii_uppercase()))
+        let is_ascii = name.is_ascii();
+        let same = |each: &Cow<'_, str>| match is_ascii {
+            true => each.eq_ignore_ascii_case(name),
+            false => expr::equal_ignoring_case(each, name),
+        };
+        self.few.iter().any(same) || (!self.many.is_empty() && self.many.contains(&expr::folded(name)))
     }
+}
+
+/// A directive of GitHub's templates, not an expression: merges a mapping.
+fn is_insert(key: &str) -> bool {
+    key.split_whitespace().eq(["${{", "insert", "}}"])
 }
 
 fn resolve(shape: &Shape, scope: Scope) -> (&Shape, Scope) {

@@ -12,7 +12,10 @@ use super::{
     diagnostic::Sink,
     yaml::{Kind, Node},
 };
-use crate::{cron::Cron, expr::shortened};
+use crate::{
+    cron::Cron,
+    expr::{self, shortened},
+};
 use events::{EVENTS, EventKeys};
 
 /// Reads `on:`.
@@ -34,7 +37,7 @@ pub(super) fn read(node: &Node, sink: &mut Sink<'_>) -> Triggers {
             let mut seen = HashSet::new();
             for (key, value) in entries {
                 let name = key.to_text().unwrap_or_default();
-                if !seen.insert(name.to_ascii_uppercase()) {
+                if !seen.insert(expr::folded(&name)) {
                     reader.error(key, "duplicate-key", format!("`{}` is already defined", shortened(&name)));
                     continue;
                 }

@@ -63,7 +63,7 @@ const fn map_of(others: &'static Shape) -> Keys {
 const TEXTS: Shape = Shape::Map(&[map_of(&Shape::Text)]);
 const FILLED_LIST: Shape = Shape::List(&Shape::Filled);
 const FILLED_OR_LIST: Shape = Shape::Either(&[Shape::Filled, FILLED_LIST]);
-const SCALARS: Shape = Shape::Map(&[map_of(&Shape::Either(&[Shape::Text, Shape::Boolean, Shape::Number]))]);
+const SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::Boolean, Shape::Number]);
 
 pub(super) const WORKFLOW: Shape = Shape::Map(&[keys(
     &[
@@ -147,8 +147,14 @@ const JOB: Shape = Shape::Map(&[
         &[
             ("name", ROW_TEXT),
             ("uses", Shape::Filled),
-            ("with", Shape::In(Scope::ROW, &SCALARS)),
-            ("secrets", Shape::Either(&[Shape::Word(&["inherit"]), Shape::In(Scope::ROW_SECRETS, &SCALARS)])),
+            ("with", Shape::Map(&[map_of(&Shape::In(Scope::ROW, &SCALAR))])),
+            (
+                "secrets",
+                Shape::Either(&[
+                    Shape::Word(&["inherit"]),
+                    Shape::Map(&[map_of(&Shape::In(Scope::ROW_SECRETS, &SCALAR))]),
+                ]),
+            ),
             ("needs", FILLED_OR_LIST),
             ("if", Shape::In(Scope::JOB_IF, &Shape::Condition)),
             ("permissions", PERMISSIONS),

@@ -1,3 +1,5 @@
+mod service;
+
 use super::*;
 
 /// `line:column code` of each error and warning.

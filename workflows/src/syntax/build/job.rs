@@ -30,6 +30,9 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
     {
         entries.iter().for_each(|(_, service)| needs_image(service, sink));
     }
+    if let Some(snapshot) = get(node, "snapshot") {
+        check_snapshot(snapshot, sink);
+    }
     // With both, which is an error, it counts as a job of its own.
     let body = match get(node, "uses").filter(|_| get(node, "runs-on").is_none()) {
         Some(uses) => call(node, uses, sink),
@@ -238,8 +241,36 @@ fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {
     }
 }
 
+/// Of a container or a service; what no expression decides.
 fn needs_image(node: &Node, sink: &mut Sink<'_>) {
-    if matches!(node.kind, Kind::Mapping(_)) && get(node, "image").is_none() {
-        sink.error(node.at, node.length, "container-image", "a container needs an `image`");
+    if has_expression_within(&value(node)) {
+        return;
+    }
+    let image = match &node.kind {
+        Kind::Mapping(_) => get(node, "image"),
+        Kind::Scalar { .. } => Some(node),
+        Kind::Sequence(_) => return,
+    };
+    match image.map(Node::text) {
+        None => sink.error(node.at, node.length, "container-image", "a container needs an `image`"),
+        Some(Some(name)) if name == "docker://" => {
+            sink.error(node.at, node.length, "container-image", "`docker://` names no image");
+        }
+        Some(_) => {}
+    }
+}
+
+/// GitHub's images have versions; Assay takes no snapshots, but a file that GitHub refuses is refused.
+fn check_snapshot(node: &Node, sink: &mut Sink<'_>) {
+    if has_expression_within(&value(node)) {
+        return;
+    }
+    let Some(version) = get(node, "version").and_then(Node::to_text).filter(|version| !version.is_empty()) else {
+        return;
+    };
+    let major = version.strip_suffix(".*").unwrap_or_default();
+    if major.is_empty() || !major.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = format!("the version of a snapshot is `<number>.*`, not `{}`", crate::expr::shortened(&version));
+        sink.error(node.at, node.length, "snapshot-version", message);
     }
 }

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    expr::shortened,
+    expr::{self, shortened},
     syntax::{
         Input, InputKind, Located, Template, WorkflowCall,
         build::scalar_value,
@@ -111,9 +111,8 @@ fn input(node: &Node, sink: &mut Sink<'_>, dispatch: bool) -> Input {
             Some("default") => default = Some(value),
             Some("options") if dispatch => {
                 check::value(value, &Shape::List(&Shape::Text), Scope::NONE, sink);
-                if let Kind::Sequence(items) = &value.kind {
-                    options = Some(items.iter().filter_map(Node::to_text).collect());
-                }
+                let items = if let Kind::Sequence(items) = &value.kind { items.as_slice() } else { &[] };
+                options = Some(items.iter().filter_map(Node::to_text).collect());
             }
             Some(_) | None => {
                 let known = ["description", "required", "type", "default", "deprecationMessage", "options"];
@@ -183,7 +182,7 @@ fn mapping<'n>(node: &'n Node<'n>, sink: &mut Sink<'_>) -> Vec<&'n (Node<'n>, No
     let mut found = Vec::with_capacity(entries.len());
     for entry in entries {
         let name = entry.0.to_text().unwrap_or_default();
-        if name.is_empty() || seen.insert(name.to_ascii_uppercase()) {
+        if name.is_empty() || seen.insert(expr::folded(&name)) {
             found.push(entry);
         } else {
             let message = format!("`{}` is already defined", shortened(&name));

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::HashMap};
 use saphyr_parser::{ScalarStyle, Tag};
 
 use super::{Failure, Kind, MAX_NODE_DEPTH, MAX_NODES, MAX_TEXT, Node, Scalar, scalar};
-use crate::syntax::Place;
+use crate::{expr, syntax::Place};
 
 #[derive(Default)]
 pub(super) struct Builder<'t> {
@@ -91,10 +91,15 @@ impl<'t> Builder<'t> {
             Ok(value) => value,
             Err(message) => {
                 self.remarks.push(Failure::new(at, message));
-                Scalar::resolve(&text, true, None).unwrap_or(Scalar::Text)
+                // What has no room in its number is one all the same.
+                Scalar::resolve(&text, true, None).unwrap_or(Scalar::Number(f64::NAN))
             }
         };
         let length = underline(&text, style);
+        let text = match value {
+            Scalar::Text if text.starts_with("${{") => expr::literal(&text).map_or(text, Cow::Owned),
+            _ => text,
+        };
         let size = Size { nodes: 1, text: text.len() };
         let node = Node { at, length, kind: Kind::Scalar { text, value } };
         self.size.add(size, at)?;

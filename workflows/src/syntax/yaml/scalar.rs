@@ -16,7 +16,7 @@ pub(crate) enum Scalar {
 impl Scalar {
     pub(crate) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Scalar, String> {
         let Some(tag) = tag else {
-            return Ok(if plain { Scalar::plain(text) } else { Scalar::Text });
+            return if plain { Scalar::plain(text).ok_or_else(|| too_wide(text)) } else { Ok(Scalar::Text) };
         };
         // `!` alone means "no guessing".
         if tag.handle.is_empty() && tag.suffix == "!" {
@@ -31,10 +31,12 @@ impl Scalar {
         if !plain {
             return Err(format!("a quoted text cannot have the tag `!!{name}`"));
         }
-        match (name, Scalar::plain(text)) {
+        match (name, Scalar::plain(text).ok_or_else(|| too_wide(text))?) {
             ("null", Scalar::Null) => Ok(Scalar::Null),
             ("bool", Scalar::Boolean(value)) => Ok(Scalar::Boolean(value)),
-            ("int", Scalar::Number(value)) if integer(text).is_some() => Ok(Scalar::Number(value)),
+            ("int", Scalar::Number(value)) if based(text).is_some() || decimal(text).is_some() => {
+                Ok(Scalar::Number(value))
+            }
             ("float", Scalar::Number(value)) => Ok(Scalar::Number(value)),
             ("null" | "bool" | "int" | "float", _) => {
                 Err(format!("`{}` is invalid for the type `!!{name}`", expr::shortened(text)))
@@ -43,24 +45,22 @@ impl Scalar {
         }
     }
 
-    fn plain(text: &str) -> Scalar {
-        // Most scalars are words: one look at the first byte spares them the rest.
-        if !matches!(
-            text.bytes().next(),
-            None | Some(b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'+' | b'-' | b'.' | b'0'..=b'9')
-        ) {
-            return Scalar::Text;
-        }
-        match text {
-            "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-            "true" | "True" | "TRUE" => return Scalar::Boolean(true),
-            "false" | "False" | "FALSE" => return Scalar::Boolean(false),
-            ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Scalar::Number(f64::INFINITY),
-            "-.inf" | "-.Inf" | "-.INF" => return Scalar::Number(f64::NEG_INFINITY),
-            ".nan" | ".NaN" | ".NAN" => return Scalar::Number(f64::NAN),
-            _ => {}
-        }
-        integer(text).or_else(|| float(text)).map_or(Scalar::Text, Scalar::Number)
+    /// None of a number that has no room in 32 bits where it must.
+    fn plain(text: &str) -> Option<Scalar> {
+        Some(match text {
+            "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
+            "true" | "True" | "TRUE" => Scalar::Boolean(true),
+            "false" | "False" | "FALSE" => Scalar::Boolean(false),
+            ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Number(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => Scalar::Number(f64::NEG_INFINITY),
+            ".nan" | ".NaN" | ".NAN" => Scalar::Number(f64::NAN),
+            // Most scalars are words: one look at the first byte spares them the rest.
+            _ if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) => Scalar::Text,
+            _ => match based(text) {
+                Some((digits, radix)) => Scalar::Number(expr::radix(digits, radix)?),
+                None => decimal(text).or_else(|| float(text)).map_or(Scalar::Text, Scalar::Number),
+            },
+        })
     }
 
     /// As GitHub turns a value into a text: numbers are normalised (`1.0` → `1`).
@@ -82,18 +82,20 @@ pub(crate) fn core_name(tag: &Tag) -> Option<&str> {
     tag.suffix.strip_prefix("tag:yaml.org,2002:").filter(|_| tag.handle.is_empty())
 }
 
-fn integer(text: &str) -> Option<f64> {
-    let radix = |digits: &str, radix: u32| {
-        (!digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))).then(|| {
-            digits.chars().fold(0.0, |sum, c| sum * f64::from(radix) + f64::from(c.to_digit(radix).unwrap_or(0)))
-        })
+fn too_wide(text: &str) -> String {
+    format!("`{}` has more than 32 bits", expr::shortened(text))
+}
+
+/// The digits of `0x1f` and `0o17`, and their base; none of other texts.
+fn based(text: &str) -> Option<(&str, u32)> {
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text.strip_prefix("0o")?, 8),
     };
-    if let Some(digits) = text.strip_prefix("0x") {
-        return radix(digits, 16);
-    }
-    if let Some(digits) = text.strip_prefix("0o") {
-        return radix(digits, 8);
-    }
+    (!digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))).then_some((digits, radix))
+}
+
+fn decimal(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     decimal.then(|| text.parse().unwrap_or(f64::NAN))
