@@ -18,4 +18,5 @@ pub mod gpu;
 pub mod job;
 pub mod metrics;
 pub mod onnx;
+mod priority;
 pub mod process;

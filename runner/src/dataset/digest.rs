@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use workflows::ids::Digest;
 
 use super::{DataError, Dataset};
+use crate::priority::Priority;
 
 /// A data set's digest and size.
 type Answer = Result<(Digest, u64), DataError>;
@@ -32,10 +33,13 @@ impl Drop for StopOnDrop {
 }
 
 impl Digesting {
-    pub(crate) fn start(dataset: &Dataset) -> Self {
+    pub(crate) fn start(dataset: &Dataset, priority: Priority) -> Self {
         let (dataset, stop) = (dataset.clone(), StopOnDrop(Arc::default()));
         let stopped = stop.0.clone();
-        let thread = thread::spawn(move || dataset.digest_unless(&stopped));
+        let thread = thread::spawn(move || {
+            priority.take();
+            dataset.digest_unless(&stopped)
+        });
         Self(LazyCell::new(Box::new(move || {
             let _stop = stop;
             thread.join().expect("digesting does not panic")
@@ -94,11 +98,11 @@ mod tests {
         let path = directory.path().join("rows.csv");
         std::fs::write(&path, "x,target\n1,2\n").unwrap();
         let dataset = Dataset::open(&path).unwrap();
-        let digesting = Digesting::start(&dataset);
+        let digesting = Digesting::start(&dataset, Priority::Usual);
         let first = digesting.wait().unwrap().clone();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(*digesting.wait().unwrap(), first);
         assert_eq!(first.1, 13);
-        assert!(Digesting::start(&dataset).wait().is_err(), "the file is gone");
+        assert!(Digesting::start(&dataset, Priority::Usual).wait().is_err(), "the file is gone");
     }
 }

@@ -31,11 +31,11 @@ use super::{
     session::{Model, SessionOptions},
     tasks::{Chunk, Task, TaskKind, TaskSetup, Told, task},
 };
-use crate::dataset::Dataset;
+use crate::{dataset::Dataset, priority::Priority};
 
 /// Evaluates a model on a data set. The outcomes file, where one is asked for, appears only complete.
 pub fn evaluate(runtime: &Runtime, settings: &EvalSettings) -> Result<Evaluation, EvalError> {
-    evaluate_data(runtime, settings, Data::open(&settings.dataset)?)
+    evaluate_data(runtime, settings, Data::open(settings)?)
 }
 
 /// The same, of a data set that was opened before.
@@ -104,7 +104,10 @@ pub(super) fn evaluate_data(runtime: &Runtime, settings: &EvalSettings, data: Da
             chunks.push(read);
             answers.push(to_judge);
         }
-        scope.spawn(move || rows.deal(&chunks, &to_fill));
+        scope.spawn(move || {
+            Priority::beside(settings.threads).take();
+            rows.deal(&chunks, &to_fill);
+        });
         for turn in (0..answers.len()).cycle() {
             let Ok(answered) = answers[turn].recv() else { break };
             let Answered { mut read, answers } = answered?;

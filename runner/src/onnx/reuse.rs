@@ -50,7 +50,7 @@ const KEYS: u32 = 2;
 
 /// Computes an evaluation's key. Reads the files, and loads nothing.
 pub fn key(library: &Library, settings: &EvalSettings) -> Result<Key, EvalError> {
-    key_of(library, settings, &Data::open(&settings.dataset)?.digest)
+    key_of(library, settings, &Data::open(settings)?.digest)
 }
 
 fn key_of(library: &Library, settings: &EvalSettings, digest: &Digesting) -> Result<Key, EvalError> {
@@ -98,7 +98,7 @@ pub fn evaluate_or_reuse(
     progress: &dyn Fn(&str),
 ) -> Result<Evaluation, EvalError> {
     let library = library::locate_or_install(&Places::from_env(), progress).map_err(LoadError::from)?;
-    let data = Data::open(&settings.dataset)?;
+    let data = Data::open(settings)?;
     // What cannot be keyed cannot be evaluated either: the evaluation says why.
     let keyed = results.and_then(|results| Some((results, key_of(&library, settings, &data.digest).ok()?)));
     if let Some((results, key)) = &keyed

@@ -1,13 +1,13 @@
 //! What is evaluated on: the data set, its digest, and the images that its rows name.
 
-use std::path::Path;
-
 use sha2::{Digest as _, Sha256};
 use workflows::{evaluation::FileFacts, ids::Digest};
 
+use super::EvalSettings;
 use crate::{
     dataset::{DataError, Dataset, Digesting},
     onnx::{error::EvalError, inputs::Inputs},
+    priority::Priority,
 };
 
 /// A data set whose digest is on its way: it is computed while ONNX Runtime and the model are loaded.
@@ -17,9 +17,9 @@ pub(in crate::onnx) struct Data {
 }
 
 impl Data {
-    pub(in crate::onnx) fn open(path: &Path) -> Result<Self, DataError> {
-        let dataset = Dataset::open(path)?;
-        let digest = Digesting::start(&dataset);
+    pub(in crate::onnx) fn open(settings: &EvalSettings) -> Result<Self, DataError> {
+        let dataset = Dataset::open(&settings.dataset)?;
+        let digest = Digesting::start(&dataset, Priority::beside(settings.threads));
         Ok(Self { dataset, digest })
     }
 }
