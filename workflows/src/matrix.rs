@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use crate::expr::Datum;
+
 /// How many jobs one matrix may make, as on GitHub.
 pub const MAX_ROWS: usize = 256;
 
@@ -19,8 +21,8 @@ pub struct InvalidMatrix(pub String);
 /// As on GitHub: the product of the vectors, the first varying slowest; rows that a member of
 /// `exclude` matches are dropped; each member of `include` is then added to every remaining row of the
 /// product none of whose original values it would overwrite, and is a row of its own where there is
-/// no such row.
-pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
+/// no such row. Values are compared as `==` compares them.
+pub fn rows(matrix: &Value) -> Result<Rows, InvalidMatrix> {
     let Value::Object(entries) = matrix else {
         return Err(InvalidMatrix("a matrix is a mapping from names to lists".to_owned()));
     };
@@ -28,8 +30,40 @@ pub fn rows(matrix: &Value) -> Result<Vec<Row>, InvalidMatrix> {
 }
 
 /// [`rows`], of a matrix's entries.
-pub(crate) fn rows_of<'m>(entries: impl Iterator<Item = (&'m str, &'m Value)>) -> Result<Vec<Row>, InvalidMatrix> {
+pub(crate) fn rows_of<'m>(entries: impl Iterator<Item = (&'m str, &'m Value)>) -> Result<Rows, InvalidMatrix> {
     Parts::read(entries)?.rows()
+}
+
+/// The rows of a matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    pub rows: Vec<Row>,
+    /// How many of them, the first, are of the product of the vectors.
+    product: usize,
+    vectors: usize,
+}
+
+impl Rows {
+    /// What a row's values are called in its job's name: `ubuntu, 3.11`; objects and lists are looked into. As on GitHub,
+    /// what `include` added to a row of the product is not among them.
+    pub(crate) fn label(&self, row: usize) -> String {
+        fn collect(value: &Value, texts: &mut Vec<String>) {
+            match value {
+                Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+                Value::Object(entries) => entries.values().for_each(|item| collect(item, texts)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    let text = Datum::borrowed(value).to_text().into_owned();
+                    if !text.is_empty() {
+                        texts.push(text);
+                    }
+                }
+            }
+        }
+        let named = if row < self.product { self.vectors } else { usize::MAX };
+        let mut texts = Vec::new();
+        self.rows[row].values().take(named).for_each(|value| collect(value, &mut texts));
+        texts.join(", ")
+    }
 }
 
 /// Whether [`rows_of`] gives rows, without making them where their number cannot be too large.
@@ -96,12 +130,10 @@ impl<'m> Parts<'m> {
         self.vectors.iter().any(|(each, _)| each.eq_ignore_ascii_case(name))
     }
 
-    fn rows(&self) -> Result<Vec<Row>, InvalidMatrix> {
+    fn rows(&self) -> Result<Rows, InvalidMatrix> {
         let mut rows = self.product();
         for excluded in &self.exclude {
-            rows.retain(|row| {
-                !excluded.iter().all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)))
-            });
+            rows.retain(|row| !excluded.iter().all(|(name, value)| matches(get(row, name), value)));
         }
         let product = rows.len();
         for &included in &self.include {
@@ -110,7 +142,7 @@ impl<'m> Parts<'m> {
                 let fits = included
                     .iter()
                     .filter(|(name, _)| self.has_vector(name))
-                    .all(|(name, value)| get(row, name).is_some_and(|own| matches(own, value)));
+                    .all(|(name, value)| matches(get(row, name), value));
                 if fits {
                     added = true;
                     let more = included.iter().filter(|(name, _)| !self.has_vector(name));
@@ -118,13 +150,17 @@ impl<'m> Parts<'m> {
                 }
             }
             if !added {
-                rows.push(included.clone().into_iter().collect());
+                // The values of the vectors come first.
+                let (of_vectors, others): (Vec<_>, Vec<_>) =
+                    included.iter().partition(|(name, _)| self.has_vector(name));
+                let entries = of_vectors.into_iter().chain(others);
+                rows.push(entries.map(|(name, value)| (name.clone(), value.clone())).collect());
             }
             if rows.len() > MAX_ROWS {
                 return Err(too_many(rows.len()));
             }
         }
-        Ok(rows)
+        Ok(Rows { rows, product, vectors: self.vectors.len() })
     }
 
     fn product(&self) -> Vec<Row> {
@@ -163,38 +199,23 @@ fn mapping<'v>(value: &'v Value, name: &str) -> Result<&'v Map<String, Value>, I
     value.as_object().ok_or_else(|| InvalidMatrix(format!("a member of `{name}` is a mapping")))
 }
 
-/// Whether a row's value is what a filter asks for: a mapping asks only for the keys that it names.
-fn matches(own: &Value, filter: &Value) -> bool {
-    match (own, filter) {
-        (Value::Object(own), Value::Object(filter)) => {
-            filter.iter().all(|(name, value)| own.get(name).is_some_and(|own| matches(own, value)))
+/// Whether a row's value is what a filter asks for: a mapping or a list asks only for the members that it names, and a
+/// value that is not there is null. As on GitHub, where each value of a filter is an expression.
+fn matches(own: Option<&Value>, filter: &Value) -> bool {
+    match filter {
+        Value::Object(filter) => filter.iter().all(|(name, value)| {
+            let entries = own.and_then(Value::as_object).into_iter().flatten();
+            let member =
+                entries.into_iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, member)| member);
+            matches(member, value)
+        }),
+        Value::Array(filter) => {
+            filter.iter().enumerate().all(|(index, value)| matches(own.and_then(|own| own.get(index)), value))
         }
-        (Value::Array(own), Value::Array(filter)) => {
-            own.len() == filter.len() && own.iter().zip(filter).all(|(own, filter)| matches(own, filter))
-        }
-        (Value::Number(own), Value::Number(filter)) => own.as_f64() == filter.as_f64(),
-        (Value::String(own), Value::String(filter)) => own == filter,
-        (own, filter) => own == filter,
-    }
-}
-
-/// What a row's values are called in a job's name: `(ubuntu, 3.11)`; objects and lists are looked into.
-pub fn label(row: &Row) -> String {
-    fn collect(value: &Value, texts: &mut Vec<String>) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-            Value::Object(entries) => entries.values().for_each(|item| collect(item, texts)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                let text = crate::expr::Datum::borrowed(value).to_text().into_owned();
-                if !text.is_empty() {
-                    texts.push(text);
-                }
-            }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            own.map_or(Datum::Null, Datum::borrowed).equals(&Datum::borrowed(filter))
         }
     }
-    let mut texts = Vec::new();
-    row.values().for_each(|value| collect(value, &mut texts));
-    texts.join(", ")
 }
 
 #[cfg(test)]
@@ -205,7 +226,7 @@ mod tests {
 
     #[track_caller]
     fn check(matrix: Value, expected: Value) {
-        assert_eq!(serde_json::to_value(rows(&matrix).unwrap()).unwrap(), expected);
+        assert_eq!(serde_json::to_value(rows(&matrix).unwrap().rows).unwrap(), expected);
     }
 
     #[test]
@@ -270,7 +291,32 @@ mod tests {
 
     #[test]
     fn a_row_is_named_by_its_values() {
-        let row = rows(&json!({"a": [{"x": 1.5, "y": ["p", "q"]}], "b": [true]})).unwrap().remove(0);
-        assert_eq!(label(&row), "1.5, p, q, true");
+        let labels = |matrix: Value| {
+            let rows = rows(&matrix).unwrap();
+            (0..rows.rows.len()).map(|row| rows.label(row)).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(json!({"a": [{"x": 1.5, "y": ["p", null, "q"]}], "b": [true]})), ["1.5, p, q, true"]);
+        let include = json!([{"more": "x", "A": 1}, {"more": "y", "a": 3}, {"z": 0}]);
+        assert_eq!(labels(json!({"a": [1, 2], "include": include})), ["1", "2", "3, y"]);
+        assert_eq!(labels(json!({"include": [{"b": 2, "a": 1}]})), ["2, 1"]);
+    }
+
+    /// GitHub makes an expression of each value under `include` and `exclude`: `matrix['os'] == 'Linux'`.
+    #[test]
+    fn filters_compare_as_expressions_do() {
+        let left = |exclude: Value| {
+            let matrix = json!({"os": ["linux", "mac"], "v": [3.1, true, {"a": 1, "b": [1, 2]}], "exclude": [exclude]});
+            rows(&matrix).unwrap().rows.len()
+        };
+        assert_eq!(left(json!({"os": "Linux"})), 3);
+        assert_eq!(left(json!({"v": "3.10"})), 4);
+        assert_eq!(left(json!({"v": 1})), 4);
+        assert_eq!(left(json!({"v": {"A": "1"}})), 4);
+        assert_eq!(left(json!({"v": {"b": [1]}})), 4);
+        assert_eq!(left(json!({"v": {"b": [2]}})), 6);
+        // What is not there is null.
+        assert_eq!(left(json!({"v": {"c": null}})), 0);
+        assert_eq!(left(json!({"os": []})), 0);
+        assert_eq!(left(json!({"os": "lin"})), 6);
     }
 }

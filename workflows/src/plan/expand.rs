@@ -77,10 +77,10 @@ impl Expander<'_> {
         let runs = expr::condition(condition.map(|text| text.value.as_str()), environment)
             .map_err(|error| self.failed(condition.map_or(self.job.at, |text| text.at), &error.message))?;
         if !runs {
-            return Ok(Expansion::Skipped { name: self.name_without_matrix() });
+            return Ok(Expansion::Skipped { name: cut(self.name_without_matrix()) });
         }
         let outlives_cancel = self.outlives_cancel(environment);
-        let rows = self.rows(environment)?;
+        let mut rows = self.rows(environment)?;
         let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, environment)?;
         let max_parallel = match self.strategy(|strategy| &strategy.max_parallel) {
             None => None,
@@ -92,11 +92,8 @@ impl Expander<'_> {
                 Some(number.floor())
             }
         };
-        let total = rows.as_ref().map_or(1, Vec::len);
-        let rows = match rows {
-            None => vec![(None, matrix::Row::new())],
-            Some(rows) => rows.into_iter().enumerate().map(|(index, row)| (Some(index), row)).collect(),
-        };
+        let total = rows.as_ref().map_or(1, |rows| rows.rows.len());
+        let no_row = matrix::Row::new();
         let parallel = max_parallel.map_or_else(|| Value::from(total), |most| Datum::Number(most).into_json());
         let strategy = IndexMap::from([
             ("fail-fast".to_owned(), Value::Bool(fail_fast)),
@@ -107,20 +104,23 @@ impl Expander<'_> {
         // Parsed with the first row, whose contexts it may name, for all of them.
         let mut name = None;
         let (mut jobs, mut calls) = (Vec::new(), Vec::new());
-        for (index, row) in rows {
+        for number in 0..total {
+            let index = rows.is_some().then_some(number);
             let mut strategy = strategy.clone();
-            strategy["job-index"] = Value::from(index.unwrap_or(0));
-            show(environment, "matrix", &row);
+            strategy["job-index"] = Value::from(number);
+            show(environment, "matrix", rows.as_ref().map_or(&no_row, |rows| &rows.rows[number]));
             show(environment, "strategy", &strategy);
             if let (None, Some(written)) = (&name, &self.job.name) {
                 let prepared = Prepared::new(&written.value, environment);
                 name = Some(prepared.map_err(|error| self.failed(written.at, &error.message))?);
             }
+            let label = || rows.as_ref().map_or_else(String::new, |rows| rows.label(number));
+            let name = self.name(name.as_ref(), label, environment)?;
+            let row = rows.as_mut().map(|rows| std::mem::take(&mut rows.rows[number])).unwrap_or_default();
             match &self.job.body {
-                JobBody::Steps(_) => jobs.push(PlannedJob {
-                    outlives_cancel,
-                    ..self.planned(index, row, strategy, name.as_ref(), environment)?
-                }),
+                JobBody::Steps(_) => {
+                    jobs.push(PlannedJob { outlives_cancel, ..self.planned(index, row, strategy, name, environment)? })
+                }
                 JobBody::Call { uses, with, .. } => {
                     let given = with
                         .iter()
@@ -128,7 +128,7 @@ impl Expander<'_> {
                     calls.push(PlannedCall {
                         key: JobKey::new(self.id, index),
                         uses: uses.value.clone(),
-                        name: self.name(name.as_ref(), &row, environment)?,
+                        name,
                         with: given.collect::<Result<_, Box<Diagnostic>>>()?,
                         concurrency: self.concurrency(environment)?,
                         matrix: row,
@@ -158,7 +158,7 @@ impl Expander<'_> {
         index: Option<usize>,
         row: matrix::Row,
         strategy: IndexMap<String, Value>,
-        name: Option<&Prepared<'_>>,
+        name: String,
         environment: &Environment<'_>,
     ) -> Result<PlannedJob, Box<Diagnostic>> {
         let (runs_on, gpus) = self.runs_on(&self.job.runs_on, environment)?;
@@ -175,7 +175,7 @@ impl Expander<'_> {
         Ok(PlannedJob {
             key: JobKey::new(self.id, index),
             id: self.id.clone(),
-            name: self.name(name, &row, environment)?,
+            name,
             needs: self.job.needs.iter().map(|need| need.value.clone()).collect(),
             matrix: row,
             strategy,
@@ -203,7 +203,7 @@ impl Expander<'_> {
     }
 
     /// None where the job has no matrix.
-    fn rows(&self, environment: &Environment<'_>) -> Result<Option<Vec<matrix::Row>>, Box<Diagnostic>> {
+    fn rows(&self, environment: &Environment<'_>) -> Result<Option<matrix::Rows>, Box<Diagnostic>> {
         let Some(matrix) = self.job.strategy.as_ref().and_then(|strategy| strategy.matrix.as_ref()) else {
             return Ok(None);
         };
@@ -219,32 +219,29 @@ impl Expander<'_> {
             }
         };
         let rows = rows.map_err(|error| self.failed(at, &error.0))?;
-        if rows.is_empty() {
+        if rows.rows.is_empty() {
             return Err(self.failed(at, "the matrix makes no job"));
         }
         Ok(Some(rows))
     }
 
-    /// `name:`, with the row's values behind it where the name itself does not use the matrix.
+    /// `name:` where it is an expression that gives one; else the name or the id, with the row's values behind it.
     fn name(
         &self,
         prepared: Option<&Prepared<'_>>,
-        row: &matrix::Row,
+        label: impl FnOnce() -> String,
         environment: &Environment<'_>,
     ) -> Result<String, Box<Diagnostic>> {
-        let (name, uses_matrix) = match self.job.name.as_ref().zip(prepared) {
-            None => (self.id.as_str().to_owned(), false),
-            Some((written, prepared)) => {
-                let name =
-                    prepared.interpolate(environment).map_err(|error| self.failed(written.at, &error.message))?;
-                (name, expr::has_expression(&written.value))
+        if let Some((written, prepared)) = self.job.name.as_ref().zip(prepared)
+            && expr::has_expression(&written.value)
+        {
+            let name = prepared.interpolate(environment).map_err(|error| self.failed(written.at, &error.message))?;
+            if !name.is_empty() {
+                return Ok(name);
             }
-        };
-        if uses_matrix {
-            return Ok(name);
         }
-        let label = matrix::label(row);
-        Ok(if label.is_empty() { name } else { format!("{name} ({label})") })
+        let (name, label) = (self.name_without_matrix(), label());
+        Ok(cut(if label.is_empty() { name } else { format!("{name} ({label})") }))
     }
 
     /// A skipped job's matrix is not evaluated, so its name cannot use it.
@@ -299,6 +296,16 @@ fn status(needs: &IndexMap<JobId, NeedResult>, cancelled: bool) -> Status {
         }
     }
     status
+}
+
+/// A job's name as long as GitHub makes one of itself: 100 units of UTF-16.
+fn cut(name: String) -> String {
+    if name.len() <= 100 || name.encode_utf16().count() <= 100 {
+        return name;
+    }
+    let mut left: usize = 97;
+    let fits = |c: &char| left.checked_sub(c.len_utf16()).map(|rest| left = rest).is_some();
+    name.chars().take_while(fits).collect::<String>() + "..."
 }
 
 /// Makes a context of a row's. Rows of a matrix have the same names, as a rule: then the one before it is written over,

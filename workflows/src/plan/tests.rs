@@ -197,6 +197,27 @@ jobs:
 }
 
 #[test]
+fn a_name_of_ones_own_is_cut_and_an_empty_one_is_none() {
+    let long = "n".repeat(98);
+    let text = format!(
+        "on: push
+jobs:
+  a: {{runs-on: x, name: {long}, strategy: {{matrix: {{v: ['1', '22']}}}}}}
+  b: {{runs-on: x, name: \"${{{{ '' }}}}\", strategy: {{matrix: {{v: [1], include: [{{v: 1, w: 2}}]}}}}}}
+  c: {{runs-on: x, name: \"{long}${{{{ github.ref }}}}rest\"}}
+"
+    );
+    let cut = format!("{}...", &long[..97]);
+    let names = |id: &str| {
+        let Expansion::Jobs(jobs) = expand_in(&text, id, &[], false) else { panic!("not expanded") };
+        jobs.into_iter().map(|job| job.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("a"), [cut.clone(), cut]);
+    assert_eq!(names("b"), ["b (1)"]);
+    assert_eq!(names("c"), [format!("{long}rrest")]);
+}
+
+#[test]
 fn every_row_has_a_concurrency_group_of_its_own() {
     let text = "on: push
 jobs:

@@ -141,7 +141,7 @@ proptest! {
             .collect();
         let product: usize = sizes.iter().product();
         match matrix::rows(&vectors.into()) {
-            Ok(rows) => prop_assert_eq!(rows.len(), product),
+            Ok(rows) => prop_assert_eq!(rows.rows.len(), product),
             Err(_) => prop_assert!(product > matrix::MAX_ROWS),
         }
     }
