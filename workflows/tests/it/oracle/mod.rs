@@ -1,4 +1,10 @@
 //! Made-up and damaged input, read by us and by GitHub's own parsers, which npm has. The seeds are fixed.
+//!
+//! Nothing may differ but what is known, which is counted by its reason. `ASSAY_ORACLE_FILES`, `ASSAY_ORACLE_EXPRESSIONS`
+//! and `ASSAY_ORACLE_SEED` ask for more. `ASSAY_ORACLE_SERVICE=PROGRAM` asks the parser of GitHub's service in place of the
+//! package: a program that answers lines as `oracle.mjs` does, made of `src/Sdk` of actions/runner and YamlDotNet. Of
+//! expressions it may differ in nothing either; of files it reads an older schema and says only its first errors, so that
+//! what it prints has to be read.
 
 mod expressions;
 mod files;
