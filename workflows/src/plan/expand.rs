@@ -247,7 +247,7 @@ impl Expander<'_> {
     /// A skipped job's matrix is not evaluated, so its name cannot use it.
     fn name_without_matrix(&self) -> String {
         match &self.job.name {
-            Some(name) if !expr::has_expression(&name.value) => name.value.clone(),
+            Some(name) if !expr::has_expression(&name.value) && !name.value.is_empty() => name.value.clone(),
             Some(_) | None => self.id.as_str().to_owned(),
         }
     }

@@ -204,6 +204,8 @@ fn a_name_of_ones_own_is_cut_and_an_empty_one_is_none() {
 jobs:
   a: {{runs-on: x, name: {long}, strategy: {{matrix: {{v: ['1', '22']}}}}}}
   b: {{runs-on: x, name: \"${{{{ '' }}}}\", strategy: {{matrix: {{v: [1], include: [{{v: 1, w: 2}}]}}}}}}
+  d: {{runs-on: x, name: '', strategy: {{matrix: {{v: [1]}}}}}}
+  e: {{runs-on: x, name: \"${{{{ github.nothing }}}}\", strategy: {{matrix: {{v: [1]}}}}}}
   c: {{runs-on: x, name: \"{long}${{{{ github.ref }}}}rest\"}}
 "
     );
@@ -213,7 +215,7 @@ jobs:
         jobs.into_iter().map(|job| job.name).collect::<Vec<_>>()
     };
     assert_eq!(names("a"), [cut.clone(), cut]);
-    assert_eq!(names("b"), ["b (1)"]);
+    assert_eq!([names("b"), names("d"), names("e")], [["b (1)"], ["d (1)"], ["e (1)"]]);
     assert_eq!(names("c"), [format!("{long}rrest")]);
 }
 
