@@ -119,7 +119,11 @@ impl<'t> Reader<'t> {
         let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '-' | '+' | '.' | 'x' | 'X');
         let rest = self.rest();
         let text = &rest[..rest.find(|c| !part(c)).unwrap_or(rest.len())];
-        let radix = |digits: &str, radix| i64::from_str_radix(digits, radix).ok().map(|number| number as f64);
+        // Rust takes a sign before the digits, Json.NET none.
+        let radix = |digits: &str, radix| {
+            let digits = Some(digits).filter(|digits| !digits.starts_with(['+', '-']))?;
+            i64::from_str_radix(digits, radix).ok().map(|number| number as f64)
+        };
         let number = match text.as_bytes() {
             [b'0', b'x' | b'X', ..] => radix(&text[2..], 16),
             [b'0', second, ..] if !matches!(second, b'.' | b'e' | b'E') => radix(text, 8),

@@ -113,8 +113,15 @@ fn json_is_read_as_json_net_reads_it() {
     let environment = environment(json!({}));
     let deep = |depth: usize| format!("fromJSON('{}{}')", "[".repeat(depth), "]".repeat(depth));
     assert!(evaluate(&deep(64), &environment).is_ok());
-    for bad in ["fromJSON('')", "fromJSON('[1 2]')", "fromJSON('[1}')", "fromJSON('{a}')", "fromJSON('08')", &deep(65)]
-    {
+    for bad in [
+        "fromJSON('')",
+        "fromJSON('[1 2]')",
+        "fromJSON('[1}')",
+        "fromJSON('{a}')",
+        "fromJSON('08')",
+        "fromJSON('0X-F')",
+        &deep(65),
+    ] {
         assert!(evaluate(bad, &environment).unwrap_err().message.starts_with("Error parsing JSON"), "{bad}");
     }
     let error = evaluate("fromJSON('[1,\n x]')", &environment).unwrap_err();

@@ -261,6 +261,9 @@ fn known_theirs(each: &Theirs<'_>, text: &str) -> Option<&'static str> {
     {
         return Some("the package refuses `inputs:` without inputs");
     }
+    if message == "Missing required key 'cron' in schedule entry" {
+        return Some("the package says of an empty `cron` that it is missing, too");
+    }
     let follows =
         ["The workflow must contain at least one job with no dependencies", "Step references unknown step ID"];
     if follows.iter().any(|start| message.starts_with(start))
