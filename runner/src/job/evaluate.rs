@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
-use workflows::expr::{self, Environment, Status};
+use workflows::{
+    expr::{self, Environment, Status},
+    syntax::is_insert,
+};
 
 use super::{Job, stop::Limits};
 use crate::actions::globs;
@@ -62,11 +65,9 @@ impl Scope {
         let layers = job.spec.workflow_env.iter().chain(&job.spec.job.env);
         for (name, template) in layers {
             scope.show_env(&scope.env.clone());
-            match scope.interpolate(&job.directories.workspace, template) {
-                Ok(value) => {
-                    scope.env.insert(name.clone(), value);
-                }
-                Err(e) => job.fail_job(&mut scope, &format!("`env.{name}` is not valid: {e}")).await,
+            match scope.texts(&job.directories.workspace, "env", [(name, template)]) {
+                Ok(values) => scope.env.extend(values),
+                Err(e) => job.fail_job(&mut scope, &e).await,
             }
         }
         scope
@@ -162,6 +163,33 @@ impl Scope {
             return Ok(template.to_owned());
         }
         self.with(workspace, |environment| expr::interpolate(template, environment))
+    }
+
+    /// The texts of a mapping such as `env`, which is `of`. A key may be an expression; where it is that of an insertion,
+    /// its value gives a mapping.
+    pub(crate) fn texts<'t>(
+        &mut self,
+        workspace: &Path,
+        of: &str,
+        written: impl IntoIterator<Item = (&'t String, &'t String)>,
+    ) -> Result<IndexMap<String, String>, String> {
+        let mut texts = IndexMap::new();
+        for (name, template) in written {
+            let wrong = |name: &str, e: String| format!("`{of}.{name}` is not valid: {e}");
+            if !is_insert(name) {
+                let name = self.interpolate(workspace, name).map_err(|e| wrong(name, e))?;
+                let value = self.interpolate(workspace, template).map_err(|e| wrong(&name, e))?;
+                texts.insert(name, value);
+                continue;
+            }
+            let value = self.value(workspace, template).map_err(|e| format!("`{of}` is not valid: {e}"))?;
+            let Value::Object(entries) = value else { return Err(format!("`{of}` is no mapping")) };
+            for (name, value) in entries {
+                let text = expr::text_of(&value).ok_or_else(|| wrong(&name, "it is no text".to_owned()))?;
+                texts.insert(name, text);
+            }
+        }
+        Ok(texts)
     }
 
     pub(crate) fn value(&mut self, workspace: &Path, template: &str) -> Result<Value, String> {

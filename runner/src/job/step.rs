@@ -205,11 +205,7 @@ fn own_env(
 ) -> Result<IndexMap<String, String>, String> {
     let mut env: IndexMap<_, _> = scope.env_with(&job.added_env).map(|(k, v)| (k.clone(), v.clone())).collect();
     scope.show_env(&env);
-    let mut own = IndexMap::new();
-    for (name, template) in &step.env {
-        let value = scope.interpolate(workspace, template).map_err(|e| format!("`env.{name}` is not valid: {e}"))?;
-        own.insert(name.clone(), value);
-    }
+    let own = scope.texts(workspace, "env", &step.env)?;
     // What follows sees the step's own variables too; its `env` itself does not.
     env.extend(own.clone());
     scope.show_env(&env);
@@ -277,11 +273,7 @@ fn inputs(
     workspace: &std::path::Path,
     with: &IndexMap<String, Template>,
 ) -> Result<IndexMap<String, String>, String> {
-    let value = |(name, template): (&String, &Template)| {
-        let value = scope.interpolate(workspace, &template.value);
-        Ok((name.clone(), value.map_err(|e| format!("`with.{name}` is not valid: {e}"))?))
-    };
-    with.iter().map(value).collect()
+    scope.texts(workspace, "with", with.iter().map(|(name, template)| (name, &template.value)))
 }
 
 /// Reads the step's files. All of them are heard, also of a step that failed.

@@ -35,6 +35,37 @@ async fn a_step_has_its_own_env_in_its_condition_and_a_name_also_where_it_is_ski
 }
 
 #[tokio::test]
+async fn an_expression_may_give_the_whole_of_env_and_with_and_a_key_of_them() {
+    let mut bench = Bench::new();
+    let action = r#"
+inputs: { a: { required: true }, b: { default: own } }
+runs:
+  using: composite
+  steps: [{ shell: sh, run: 'echo "inputs ${{ inputs.a }} ${{ inputs.b }}"' }]
+"#;
+    let job = r#"
+    env: ${{ fromJSON('{"JOB":"job","COUNT":2}') }}
+    steps:
+      - uses: assay/checkout@v1
+      - env:
+          OWN: own
+          "X_${{ env.JOB }}": key
+          ${{ insert }}: ${{ fromJSON('{"MORE":true}') }}
+        run: echo "$JOB $COUNT $OWN $X_job $MORE ${{ env.MORE }}"
+      - { uses: ./act, with: "${{ fromJSON('{\"a\":\"given\"}') }}" }
+      - { env: "${{ fromJSON('[1]') }}", run: echo never, continue-on-error: true }
+      - { env: "${{ fromJSON('{\"A\":{}}') }}", run: echo never }
+"#;
+    let done = on_commit(&mut bench, &[("act/action.yml", action)], job).await;
+    done.concluded(Conclusion::Failure)
+        .logged("\njob 2 own key true true\n")
+        .logged("\ninputs given own\n")
+        .logged("`env` is no mapping")
+        .logged("`env.A` is not valid: it is no text")
+        .not_logged("\nnever");
+}
+
+#[tokio::test]
 async fn the_env_of_a_step_that_uses_an_action_is_stronger_than_what_steps_added() {
     let mut bench = Bench::new();
     let action = r#"

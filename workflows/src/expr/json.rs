@@ -105,7 +105,9 @@ impl<'t> Reader<'t> {
         ];
         let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}' | '/');
         let word = self.rest().split(ends).next().unwrap_or_default();
-        match words.into_iter().find(|(known, _)| *known == word) {
+        let after = &self.rest()[word.len()..];
+        let is_alone = !after.starts_with('/') || after.starts_with("//") || after.starts_with("/*");
+        match words.into_iter().find(|(known, _)| *known == word && is_alone) {
             Some((_, value)) => {
                 self.at += word.len();
                 Ok(value)

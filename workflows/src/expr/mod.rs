@@ -150,6 +150,12 @@ pub fn template_value(template: &str, environment: &Environment<'_>) -> Result<V
     }
 }
 
+/// A value as a text, as a template shows it; none of a list or a mapping.
+pub fn text_of(value: &Value) -> Option<String> {
+    let value = Datum::borrowed(value);
+    value.is_primitive().then(|| value.to_text().into_owned())
+}
+
 /// Whether an `if:` holds: `${{ }}` is optional, and `success() &&` is added where no status function
 /// is called. An absent condition is `success()`.
 pub fn condition(condition: Option<&str>, environment: &Environment<'_>) -> Result<bool, Error> {

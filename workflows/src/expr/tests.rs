@@ -98,6 +98,7 @@ fn an_argument_that_does_not_count_is_not_evaluated() {
     check("github.ref[fromJSON('{')]", Value::Null);
     let environment = environment(json!({"github": {"list": []}}));
     assert!(evaluate("contains('a', fromJSON('{'))", &environment).is_err());
+    assert!(evaluate("fromJSON('true/')", &environment).is_err());
     assert!(evaluate("github.list[fromJSON('{')]", &environment).is_err());
 }
 

@@ -37,7 +37,7 @@ pub(super) fn workflow(file: &str, root: &Node, sink: &mut Sink<'_>) -> Option<W
         on,
         permissions: get(root, "permissions").and_then(Permissions::read),
         env: texts(root, "env"),
-        defaults: defaults(root).unwrap_or_default(),
+        defaults: get(root, "defaults").and_then(|node| get(node, "run")).map(defaults).unwrap_or_default(),
         concurrency: concurrency(root, sink),
         jobs: jobs(root, sink),
         gate: get(root, "gate").and_then(|node| gate::read(node, sink)),
@@ -115,12 +115,12 @@ fn concurrency(parent: &Node, sink: &mut Sink<'_>) -> Option<Concurrency> {
     }
 }
 
-fn defaults(parent: &Node) -> Option<Defaults> {
-    let run = get(parent, "defaults").and_then(|node| get(node, "run"))?;
-    Some(Defaults {
+/// Of `defaults.run`.
+fn defaults(run: &Node) -> Defaults {
+    Defaults {
         shell: get(run, "shell").and_then(Node::to_text),
         working_directory: get(run, "working-directory").and_then(Node::to_text),
-    })
+    }
 }
 
 /// The value of a key, which is compared with its case, as on GitHub.
@@ -148,11 +148,22 @@ fn template(parent: &Node, name: &str) -> Option<Template> {
 
 /// A mapping of texts under a key.
 fn texts(parent: &Node, name: &str) -> IndexMap<String, String> {
-    pairs(parent, name).into_iter().map(|(name, node)| (name, node.to_text().unwrap_or_default())).collect()
+    templates(parent, name).into_iter().map(|(name, template)| (name, template.value)).collect()
 }
 
-/// A mapping of templates under a key.
+/// A key whose value is an expression that gives a mapping: its entries stand in place of it.
+const INSERT: &str = "${{ insert }}";
+
+/// Whether a key is a directive that merges a mapping, `${{ insert }}`, however it is spaced.
+pub fn is_insert(key: &str) -> bool {
+    key.split_whitespace().eq(INSERT.split_whitespace())
+}
+
+/// A mapping of templates under a key. One that is an expression as a whole inserts what it gives.
 fn templates(parent: &Node, name: &str) -> IndexMap<String, Template> {
+    if let Some(whole) = template(parent, name).filter(|whole| crate::expr::has_expression(&whole.value)) {
+        return IndexMap::from([(INSERT.to_owned(), whole)]);
+    }
     pairs(parent, name).into_iter().filter_map(|(name, node)| Some((name, located(node)?))).collect()
 }
 

@@ -4,7 +4,7 @@
 mod keys;
 mod shapes;
 
-use shapes::{alternatives, expected, find, fits, is_written_out, resolve, words};
+use shapes::{alternatives, expected, find, fits, resolve, words};
 
 use super::{
     diagnostic::Sink,
@@ -66,10 +66,6 @@ impl Checker<'_, '_> {
                 return self.condition(node, text, scope);
             }
             if expr::has_expression(text) {
-                if !scope.is_empty() && is_written_out(shape) {
-                    let message = "the keys must be written out here: an expression cannot be the whole mapping";
-                    return self.error(node, "expression-not-allowed", message.to_owned());
-                }
                 return self.template(node, text, scope);
             }
         }

@@ -55,13 +55,10 @@ pub(super) fn evaluate(
     scope: &mut Scope,
     workspace: &Path,
 ) -> Result<Option<Wanted>, String> {
+    let env = scope.texts(workspace, "container.env", &written.env)?;
     let mut text = |name: &str, template: &str| {
         scope.interpolate(workspace, template).map_err(|e| format!("`container.{name}` is not valid: {e}"))
     };
-    let mut env = IndexMap::new();
-    for (name, template) in &written.env {
-        env.insert(name.clone(), text(&format!("env.{name}"), template)?);
-    }
     let mut all = |name: &str, templates: &[String]| {
         templates.iter().map(|each| text(name, each)).collect::<Result<Vec<String>, String>>()
     };

@@ -3,7 +3,10 @@
 use indexmap::IndexMap;
 
 use super::Action;
-use crate::syntax::{ActionRef, Diagnostic, Place, Step, StepAction, Template, diagnostic::Sink};
+use crate::{
+    expr::has_expression,
+    syntax::{ActionRef, Diagnostic, Place, Step, StepAction, Template, diagnostic::Sink},
+};
 
 /// Actions of a repository that were read, with what is wrong with each, by folder (see [`action_folder`]). No action
 /// where the file could not be understood.
@@ -84,8 +87,11 @@ fn length(text: &str) -> u32 {
 }
 
 fn inputs(path: &str, at: Place, with: &IndexMap<String, Template>, action: &Action, sink: &mut Sink<'_>) {
-    for (name, given) in
-        with.iter().filter(|(name, _)| !action.inputs.keys().any(|each| each.eq_ignore_ascii_case(name)))
+    // What a key that is an expression gives is known when it is evaluated.
+    let computed = with.keys().any(|name| has_expression(name));
+    for (name, given) in with
+        .iter()
+        .filter(|(name, _)| !has_expression(name) && !action.inputs.keys().any(|each| each.eq_ignore_ascii_case(name)))
     {
         let first_line = given.value.lines().next().unwrap_or_default();
         let mut diagnostic =
@@ -99,7 +105,7 @@ fn inputs(path: &str, at: Place, with: &IndexMap<String, Template>, action: &Act
     }
     for (name, input) in &action.inputs {
         let given = with.keys().any(|each| each.eq_ignore_ascii_case(name));
-        if input.required && input.default.is_none() && !given {
+        if input.required && input.default.is_none() && !given && !computed {
             sink.error(at, length(path), "missing-input", format!("`{path}` requires the input `{name}`"));
         }
     }

@@ -45,10 +45,10 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
         condition: template(node, "if"),
         permissions: get(node, "permissions").and_then(Permissions::read),
         runs_on: get(node, "runs-on").map(|node| runs_on(node, sink)).unwrap_or_default(),
-        strategy: get(node, "strategy").and_then(|node| strategy(node, sink)),
+        strategy: keys_of(node, "strategy", sink).and_then(|node| strategy(node, sink)),
         outputs: templates(node, "outputs"),
         env: texts(node, "env"),
-        defaults: defaults(node),
+        defaults: get(node, "defaults").and_then(|node| keys_of(node, "run", sink)).map(defaults),
         timeout_minutes: template(node, "timeout-minutes"),
         continue_on_error: template(node, "continue-on-error"),
         concurrency: concurrency(node, sink),
@@ -134,6 +134,16 @@ fn check_group(node: &Node, sink: &mut Sink<'_>) {
         let message = "a group is a name, or `organization/` or `enterprise/` and a name";
         sink.error(node.at, node.length, "runner-group", message.to_owned());
     }
+}
+
+/// GitHub evaluates an expression in place of these; what it gives is not known to us when it would be needed.
+fn keys_of<'n>(parent: &'n Node<'n>, name: &str, sink: &mut Sink<'_>) -> Option<&'n Node<'n>> {
+    let node = get(parent, name)?;
+    if node.text().is_some_and(|text| has_expression(&text)) {
+        let message = format!("the keys of `{name}` must be written out: an expression cannot be all of it");
+        sink.error(node.at, node.length, "expression-not-allowed", message);
+    }
+    Some(node)
 }
 
 fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
@@ -232,7 +242,7 @@ fn container(node: &Node, sink: &mut Sink<'_>) -> Option<Container> {
             options: text(node, "options"),
             volumes: texts_of("volumes"),
             ports: texts_of("ports"),
-            credentials: get(node, "credentials").map(|credentials| Credentials {
+            credentials: keys_of(node, "credentials", sink).map(|credentials| Credentials {
                 username: text(credentials, "username").unwrap_or_default(),
                 password: text(credentials, "password").unwrap_or_default(),
             }),

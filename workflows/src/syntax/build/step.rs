@@ -134,7 +134,8 @@ fn check_inputs(step: &Node, action: BuiltinAction, sink: &mut Sink<'_>) {
     let Some(Kind::Mapping(entries)) = get(step, "with").map(|node| &node.kind) else { return };
     let known = action.inputs();
     for (key, _) in entries {
-        let Some(name) = key.to_text().filter(|name| !known.contains(&name.as_str())) else { continue };
+        let unknown = |name: &String| !known.contains(&name.as_str()) && !crate::expr::has_expression(name);
+        let Some(name) = key.to_text().filter(unknown) else { continue };
         let shown = crate::expr::shortened(&name);
         let (severity, message) = match action.is_strict() {
             true => (Severity::Error, format!("there is no input `{shown}` of this action")),

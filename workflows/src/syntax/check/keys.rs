@@ -6,6 +6,7 @@ use super::Checker;
 use crate::{
     expr::{self, shortened},
     syntax::{
+        is_insert,
         schema::{Keys, Shape},
         scope::Scope,
         yaml::Node,
@@ -182,9 +183,4 @@ impl<'n> Seen<'n> {
         };
         self.few.iter().any(same) || (!self.many.is_empty() && self.many.contains(&expr::folded(name)))
     }
-}
-
-/// A directive of GitHub's templates, not an expression: merges a mapping.
-fn is_insert(key: &str) -> bool {
-    key.split_whitespace().eq(["${{", "insert", "}}"])
 }

@@ -1,7 +1,7 @@
 //! What may stand where a shape is asked for.
 
 use crate::syntax::{
-    schema::{self, Keys, Shape},
+    schema::{self, Shape},
     scope::Scope,
     yaml::Scalar,
 };
@@ -19,20 +19,6 @@ pub(super) fn alternatives(shape: &Shape) -> impl Iterator<Item = &Shape> {
         Shape::Either(shapes) => shapes.iter(),
         other => std::slice::from_ref(other).iter(),
     }
-}
-
-/// Whether it takes a mapping from names to values (`env`, `with`, `secrets`) and no other scalar than a word.
-pub(super) fn is_written_out(shape: &Shape) -> bool {
-    let mut maps = false;
-    let others = alternatives(shape).any(|each| match resolve(each, Scope::NONE).0 {
-        Shape::Map([Keys { known: [], others: Some(values), .. }]) if !matches!(values, Shape::Any) => {
-            maps = true;
-            false
-        }
-        Shape::Word(_) => false,
-        _ => true,
-    });
-    maps && !others
 }
 
 pub(super) fn find(shape: &Shape, scope: Scope, wanted: fn(&Shape) -> bool) -> Option<(&Shape, Scope)> {

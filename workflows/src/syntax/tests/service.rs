@@ -63,6 +63,17 @@ fn keys_are_compared_without_case_in_every_script() {
 }
 
 #[test]
+fn an_expression_may_be_the_whole_of_a_mapping() {
+    check("env: \"${{ fromJSON('{}') }}\"", &[]);
+    check("env: \"a ${{ github.sha }}\"", &[]);
+    check("env: \"${{ 'x' }}\"", &["5:10 unexpected-value"]);
+    check("container: { image: i, env: \"${{ github.event }}\" }", &[]);
+    check("container: { image: i, credentials: \"${{ github.event }}\" }", &["5:41 expression-not-allowed"]);
+    check("defaults: { run: \"${{ github.event }}\" }", &["5:22 expression-not-allowed"]);
+    check("outputs: \"${{ github.event }}\"", &["5:14 expression-not-allowed"]);
+}
+
+#[test]
 fn what_stands_under_an_expression_is_checked() {
     check("env: { \"${{ insert }}\": { A: b } }", &["5:29 unexpected-mapping"]);
     check("env: { \"${{ insert }}\": \"${{ github.event }}\" }", &[]);

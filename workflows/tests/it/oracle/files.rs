@@ -200,7 +200,7 @@ impl<'v> Theirs<'v> {
 }
 
 const WHOLE: &str =
-    "an expression as the whole of `env`, `with` or `services`: not taken here, and late or early by GitHub's two";
+    "the package expects `env`, `with` or `services` to be written out; the service evaluates an expression there";
 
 /// Why a whole file cannot be compared.
 fn known_file(ours: &[Diagnostic], theirs: &[Theirs<'_>]) -> Option<&'static str> {
@@ -309,8 +309,10 @@ fn known_ours(each: &Diagnostic, text: &str, refused: bool) -> Option<&'static s
         }
         "unknown-input" => Some("actions of ours"),
         // `GroupPermitSetting` of the service has no `queue` yet; GitHub's documentation has the rule.
+        "expression-not-allowed" if each.message.starts_with("the keys of") => {
+            Some("an expression as the whole of `strategy` or `credentials`, which both evaluate and we do not")
+        }
         "concurrency-queue" => Some("`queue: max` beside `cancel-in-progress`"),
-        "expression-not-allowed" if each.message.starts_with("the keys must be written out") => Some(WHOLE),
         _ => None,
     }
 }
