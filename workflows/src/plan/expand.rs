@@ -1,15 +1,17 @@
+mod strategy;
 mod written;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use self::strategy::Evaluated;
 use super::{Expansion, JobConcurrency, NeedResult, PlannedCall, PlannedJob, needs_context};
 use crate::{
     expr::{self, Datum, Environment, Prepared, Status},
     ids::{JobId, JobKey},
     matrix,
     run::Conclusion,
-    syntax::{Diagnostic, Job, JobBody, Matrix, RunsOn, Template, Workflow},
+    syntax::{Diagnostic, Job, JobBody, RunsOn, Workflow},
 };
 
 /// GitHub's time limit of a job, in minutes.
@@ -80,18 +82,7 @@ impl Expander<'_> {
             return Ok(Expansion::Skipped { name: cut(self.name_without_matrix()) });
         }
         let outlives_cancel = self.outlives_cancel(environment);
-        let mut rows = self.rows(environment)?;
-        let fail_fast = self.boolean(self.strategy(|strategy| &strategy.fail_fast), true, environment)?;
-        let max_parallel = match self.strategy(|strategy| &strategy.max_parallel) {
-            None => None,
-            Some(template) => {
-                let number = self.number(template, environment)?;
-                if number < 1.0 {
-                    return Err(self.failed(template.at, "`max-parallel` is a number of 1 or more"));
-                }
-                Some(number.floor())
-            }
-        };
+        let Evaluated { mut rows, fail_fast, max_parallel } = self.strategy(environment)?;
         let total = rows.as_ref().map_or(1, |rows| rows.rows.len());
         let no_row = matrix::Row::new();
         let parallel = max_parallel.map_or_else(|| Value::from(total), |most| Datum::Number(most).into_json());
@@ -196,33 +187,6 @@ impl Expander<'_> {
         let cancel_in_progress = self.boolean(written.cancel_in_progress.as_ref(), false, environment)?;
         let named = JobConcurrency::named(group, cancel_in_progress, written.queue);
         named.map_err(|message| self.failed(written.group.at, &message))
-    }
-
-    fn strategy<'a>(&'a self, field: fn(&'a crate::syntax::Strategy) -> &'a Option<Template>) -> Option<&'a Template> {
-        self.job.strategy.as_ref().and_then(|strategy| field(strategy).as_ref())
-    }
-
-    /// None where the job has no matrix.
-    fn rows(&self, environment: &Environment<'_>) -> Result<Option<matrix::Rows>, Box<Diagnostic>> {
-        let Some(matrix) = self.job.strategy.as_ref().and_then(|strategy| strategy.matrix.as_ref()) else {
-            return Ok(None);
-        };
-        let (rows, at) = match matrix {
-            Matrix::Expression(template) => (matrix::rows(&self.value(template, environment)?), template.at),
-            Matrix::Vectors { vectors, include, exclude, at } => {
-                let written = vectors.iter().map(|(name, vector)| (name.as_str(), vector));
-                let entries = written
-                    .chain([("include", include), ("exclude", exclude)])
-                    .map(|(name, value)| Ok((name, self.resolved(value, *at, environment)?)))
-                    .collect::<Result<Vec<_>, Box<Diagnostic>>>()?;
-                (matrix::rows_of(entries.iter().map(|(name, value)| (*name, value.as_ref()))), *at)
-            }
-        };
-        let rows = rows.map_err(|error| self.failed(at, &error.0))?;
-        if rows.rows.is_empty() {
-            return Err(self.failed(at, "the matrix makes no job"));
-        }
-        Ok(Some(rows))
     }
 
     /// `name:` where it is an expression that gives one; else the name or the id, with the row's values behind it.

@@ -185,6 +185,32 @@ jobs:
 }
 
 #[test]
+fn a_whole_strategy_may_come_from_a_need() {
+    let text = "on: push
+jobs:
+  a: {runs-on: x}
+  b:
+    needs: a
+    runs-on: x
+    strategy: ${{ fromJSON(needs.a.outputs.strategy) }}
+";
+    let given = |strategy: Value| [("a", Conclusion::Success, json!({ "strategy": strategy.to_string() }))];
+    let rows = given(json!({"matrix": {"v": [1, 2]}, "fail-fast": false, "max-parallel": 1}));
+    let Expansion::Jobs(jobs) = expand_in(text, "b", &rows, false) else { panic!("not expanded") };
+    assert_eq!((&jobs[1].strategy["fail-fast"], &jobs[1].strategy["max-parallel"]), (&json!(false), &json!(1)));
+    assert_eq!(names(Expansion::Jobs(jobs)), ["b.0 b (1)", "b.1 b (2)"]);
+    assert_eq!(names(expand_in(text, "b", &given(json!({})), false)), ["b b"]);
+    for (wrong, message) in [
+        (json!([]), "`strategy` is a mapping"),
+        (json!({"matrix": {"v": []}}), "the matrix vector `v` has no values"),
+        (json!({"max-parallel": 0}), "`max-parallel` is a number of 1 or more"),
+        (json!({"fast": true}), "`strategy` has no `fast`"),
+    ] {
+        assert_eq!(names(expand_in(text, "b", &given(wrong), false)), [format!("7:15 job `b`: {message}")]);
+    }
+}
+
+#[test]
 fn every_row_has_a_name_of_its_own() {
     let text = "on: push
 jobs:

@@ -233,11 +233,16 @@ pub struct RunsOn {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Strategy {
-    pub matrix: Option<Matrix>,
-    /// `true`, `false` or an expression; none is true.
-    pub fail_fast: Option<Template>,
-    pub max_parallel: Option<Template>,
+#[serde(untagged)]
+pub enum Strategy {
+    /// Gives all of it, with the keys as they are written.
+    Expression(Template),
+    Written {
+        matrix: Option<Box<Matrix>>,
+        /// `true`, `false` or an expression; none is true.
+        fail_fast: Option<Template>,
+        max_parallel: Option<Template>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

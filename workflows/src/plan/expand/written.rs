@@ -60,12 +60,15 @@ impl Expander<'_> {
         template: &Located<String>,
         environment: &Environment<'_>,
     ) -> Result<f64, Box<Diagnostic>> {
-        let value = self.value(template, environment)?;
-        let number = Datum::borrowed(&value).to_number();
-        if number.is_nan() || Datum::borrowed(&value).to_text().is_empty() {
-            return Err(self.failed(template.at, "expected a number"));
+        self.amount(&self.value(template, environment)?, template.at)
+    }
+
+    pub(super) fn amount(&self, value: &Value, at: Place) -> Result<f64, Box<Diagnostic>> {
+        let value = Datum::borrowed(value);
+        match value.to_number() {
+            number if number.is_nan() || value.to_text().is_empty() => Err(self.failed(at, "expected a number")),
+            number => Ok(number),
         }
-        Ok(number)
     }
 
     pub(super) fn boolean(
@@ -75,14 +78,18 @@ impl Expander<'_> {
         environment: &Environment<'_>,
     ) -> Result<bool, Box<Diagnostic>> {
         let Some(template) = template else { return Ok(default) };
-        match self.value(template, environment)? {
-            Value::Bool(value) => Ok(value),
+        self.switch(&self.value(template, environment)?, default, template.at)
+    }
+
+    pub(super) fn switch(&self, value: &Value, default: bool, at: Place) -> Result<bool, Box<Diagnostic>> {
+        match value {
+            Value::Bool(value) => Ok(*value),
             Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
             // A matrix row without the key: `${{ matrix.experimental }}`.
             Value::Null => Ok(default),
             Value::String(text) if text.is_empty() => Ok(default),
-            _ => Err(self.failed(template.at, "expected `true` or `false`")),
+            _ => Err(self.failed(at, "expected `true` or `false`")),
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) fn read(id: &Node, node: &Node, sink: &mut Sink<'_>) -> Job {
         condition: template(node, "if"),
         permissions: get(node, "permissions").and_then(Permissions::read),
         runs_on: get(node, "runs-on").map(|node| runs_on(node, sink)).unwrap_or_default(),
-        strategy: keys_of(node, "strategy", sink).and_then(|node| strategy(node, sink)),
+        strategy: get(node, "strategy").and_then(|node| strategy(node, sink)),
         outputs: templates(node, "outputs"),
         env: texts(node, "env"),
         defaults: get(node, "defaults").and_then(|node| keys_of(node, "run", sink)).map(defaults),
@@ -147,14 +147,15 @@ fn keys_of<'n>(parent: &'n Node<'n>, name: &str, sink: &mut Sink<'_>) -> Option<
 }
 
 fn strategy(node: &Node, sink: &mut Sink<'_>) -> Option<Strategy> {
-    if !matches!(node.kind, Kind::Mapping(_)) {
-        return None;
+    match &node.kind {
+        Kind::Scalar { text, .. } => has_expression(text).then(|| located(node).map(Strategy::Expression))?,
+        Kind::Sequence(_) => None,
+        Kind::Mapping(_) => Some(Strategy::Written {
+            matrix: get(node, "matrix").and_then(|node| read_matrix(node, sink)).map(Box::new),
+            fail_fast: template(node, "fail-fast"),
+            max_parallel: template(node, "max-parallel"),
+        }),
     }
-    Some(Strategy {
-        matrix: get(node, "matrix").and_then(|node| read_matrix(node, sink)),
-        fail_fast: template(node, "fail-fast"),
-        max_parallel: template(node, "max-parallel"),
-    })
 }
 
 fn read_matrix(node: &Node, sink: &mut Sink<'_>) -> Option<Matrix> {

@@ -310,7 +310,7 @@ fn known_ours(each: &Diagnostic, text: &str, refused: bool) -> Option<&'static s
         "unknown-input" => Some("actions of ours"),
         // `GroupPermitSetting` of the service has no `queue` yet; GitHub's documentation has the rule.
         "expression-not-allowed" if each.message.starts_with("the keys of") => {
-            Some("an expression as the whole of `strategy` or `credentials`, which both evaluate and we do not")
+            Some("an expression as the whole of `defaults.run` or `credentials`, which both evaluate and we do not")
         }
         "concurrency-queue" => Some("`queue: max` beside `cancel-in-progress`"),
         _ => None,
