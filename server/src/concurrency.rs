@@ -1,5 +1,5 @@
 //! Concurrency groups: runs, jobs and calls of workflows ask for a place, and go on when they have it. Who gets it,
-//! [`Places`](workflows::run::Places) decides; here the records are read and written.
+//! [`Places`] decides; here the records are read and written.
 
 mod calls;
 
