@@ -62,7 +62,12 @@ impl Name {
     /// removed is found again.
     fn clear(&self) -> io::Result<()> {
         let prefix = format!("{}-", self.name);
-        for entry in fs::read_dir(&self.work)? {
+        let entries = match fs::read_dir(&self.work) {
+            // Whoever started the runner has removed everything.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) {
                 kill_tracked(&crate::job::tracking_id(&entry.path()));
@@ -131,5 +136,13 @@ mod tests {
         assert_ne!(living.next_job(), job);
         drop(living);
         assert_eq!(names(work), ["deadly-0", "other"]);
+    }
+
+    #[test]
+    fn nothing_is_left_where_the_work_directory_is_gone() {
+        let work = tempfile::tempdir().unwrap();
+        let (name, _) = Name::take(work.path()).unwrap();
+        work.close().unwrap();
+        name.clear().unwrap();
     }
 }
