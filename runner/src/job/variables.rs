@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use serde_json::Value;
+use workflows::expr::text_of;
 
 use super::{Job, Scope, files::StepFiles};
 use crate::process::TRACKING_VARIABLE;
@@ -122,7 +123,7 @@ pub(super) fn of_step(
     }
     if let Some(Value::Object(github)) = scope.context("github") {
         for key in FROM_CONTEXT {
-            if let Some(text) = github.get(key).and_then(as_text) {
+            if let Some(text) = github.get(key).filter(|value| !value.is_null()).and_then(text_of) {
                 set(&format!("GITHUB_{}", key.to_ascii_uppercase()), text);
             }
         }
@@ -146,13 +147,4 @@ pub(super) fn of_step(
         env.insert("PATH".to_owned(), path);
     }
     env
-}
-
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }
