@@ -10,7 +10,7 @@ use crate::{
     leases::LeaseError,
     store::{
         Change, keys,
-        records::{JobRef, KeptEvaluation, Run},
+        records::{JobRef, Run},
     },
 };
 
@@ -18,11 +18,11 @@ use crate::{
 pub async fn find(app: &App, job: &JobRef, key: &Digest) -> anyhow::Result<Option<Evaluation>> {
     let trusts: &[bool] = if is_trusted(app, job).await? { &[true] } else { &[true, false] };
     for trusted in trusts {
-        let kept = app.store.get::<KeptEvaluation>(&keys::evaluation(&job.repo, *trusted, key)).await?;
+        let kept = app.store.get::<Evaluation>(&keys::evaluation(&job.repo, *trusted, key)).await?;
         if let Some(kept) = kept
-            && has_outcomes(app, &kept.record.evaluation).await?
+            && has_outcomes(app, &kept.record).await?
         {
-            return Ok(Some(kept.record.evaluation));
+            return Ok(Some(kept.record));
         }
     }
     Ok(None)
@@ -35,9 +35,8 @@ pub async fn keep(app: &App, job: &JobRef, key: &Digest, evaluation: Evaluation)
         return Err(LeaseError::Refused(Refusal::Invalid { message }));
     }
     let trusted = is_trusted(app, job).await?;
-    let kept = KeptEvaluation { evaluation, run: job.run, at: app.clock.now() };
     let mut change = Change::default();
-    change.put(keys::evaluation(&job.repo, trusted, key), &kept);
+    change.put(keys::evaluation(&job.repo, trusted, key), &evaluation);
     app.store.commit(change).await?;
     Ok(())
 }

@@ -17,7 +17,7 @@
 //! | `lease` | id | [`Lease`](super::records::Lease) |
 //! | `telemetry` | job, time | samples |
 //! | `artifact` | repository, number, name | [`Artifact`](super::records::Artifact) |
-//! | `evaluation` | repository, `trusted` or `untrusted`, digest of what it is a function of | [`KeptEvaluation`](super::records::KeptEvaluation) |
+//! | `evaluation` | repository, `trusted` or `untrusted`, digest of what it is a function of | [`Evaluation`](workflows::evaluation::Evaluation) |
 //! | `commit` | repository, commit | [`HeadCommit`](super::records::HeadCommit) |
 //! | `open-commit` | repository, commit | nothing: its gate is not concluded, or the forge not told |
 //! | `check` | repository, external id | [`PostedCheck`](super::records::PostedCheck) |

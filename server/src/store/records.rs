@@ -3,7 +3,6 @@
 mod acceptance;
 mod commit;
 mod delivery;
-mod evaluation;
 mod job;
 mod repo;
 mod run;
@@ -16,7 +15,6 @@ pub use commit::{
     Binding, FileOutcome, Gate, GateReport, HeadCommit, Planning, PolicySource, PostedCheck, Repetition, Wait,
 };
 pub use delivery::{Delivery, DeliveryState};
-pub use evaluation::KeptEvaluation;
 pub use job::{Artifact, Job, JobRef, Lease, MetricPoint, Queued, Samples};
 pub use repo::{ConcurrencyGroup, Member, Repo, Runner};
 pub use run::{Cancellation, Run, RunState, Text};
@@ -43,7 +41,7 @@ records!(
     Lease,
     Samples,
     Artifact,
-    KeptEvaluation,
+    workflows::evaluation::Evaluation,
     HeadCommit,
     PostedCheck,
     Acceptance,
