@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
-    Concurrency, Defaults, Located, Permissions, Queue, Template, Workflow,
+    Concurrency, Defaults, INSERT, Located, Permissions, Queue, Template, Workflow,
     diagnostic::Sink,
     on,
     yaml::{Kind, Node, Scalar},
@@ -149,14 +149,6 @@ fn template(parent: &Node, name: &str) -> Option<Template> {
 /// A mapping of texts under a key.
 fn texts(parent: &Node, name: &str) -> IndexMap<String, String> {
     templates(parent, name).into_iter().map(|(name, template)| (name, template.value)).collect()
-}
-
-/// A key whose value is an expression that gives a mapping: its entries stand in place of it.
-const INSERT: &str = "${{ insert }}";
-
-/// Whether a key is a directive that merges a mapping, `${{ insert }}`, however it is spaced.
-pub fn is_insert(key: &str) -> bool {
-    key.split_whitespace().eq(INSERT.split_whitespace())
 }
 
 /// A mapping of templates under a key. One that is an expression as a whole inserts what it gives.

@@ -31,7 +31,6 @@ mod tests;
 pub use action::{
     ACTION_FILES, Action, ActionInput, Actions, COMPOSITE, action_folder, check_actions, local_actions, parse_action,
 };
-pub use build::is_insert;
 pub use calls::{Called, MAX_CALL_DEPTH, check_calls, gather_called};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use injection::forbid_untrusted_text;

@@ -18,6 +18,15 @@ pub struct Located<T> {
 /// A text that may hold `${{ }}`.
 pub type Template = Located<String>;
 
+/// A key of `env` or `with` whose value is an expression that gives a mapping: its entries stand in place of the key. Where
+/// one expression is the whole mapping, this is its only key.
+pub(super) const INSERT: &str = "${{ insert }}";
+
+/// Whether a key is [`INSERT`], however it is spaced.
+pub fn is_insert(key: &str) -> bool {
+    key.split_whitespace().eq(INSERT.split_whitespace())
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workflow {
     /// Path in the repository.

@@ -136,7 +136,7 @@ fn check_group(node: &Node, sink: &mut Sink<'_>) {
     }
 }
 
-/// GitHub evaluates an expression in place of these; what it gives is not known to us when it would be needed.
+/// A mapping that GitHub takes from an expression and we do not: that is said, not passed over.
 fn keys_of<'n>(parent: &'n Node<'n>, name: &str, sink: &mut Sink<'_>) -> Option<&'n Node<'n>> {
     let node = get(parent, name)?;
     if node.text().is_some_and(|text| has_expression(&text)) {
