@@ -47,6 +47,12 @@ impl Scalar {
 
     /// None of a number that has no room in 32 bits where it must.
     fn plain(text: &str) -> Option<Scalar> {
+        // Most scalars are words: one look at the first byte spares them the rest.
+        let begins =
+            |byte| matches!(byte, b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'+' | b'-' | b'.' | b'0'..=b'9');
+        if text.bytes().next().is_some_and(|byte| !begins(byte)) {
+            return Some(Scalar::Text);
+        }
         Some(match text {
             "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
             "true" | "True" | "TRUE" => Scalar::Boolean(true),
@@ -54,8 +60,6 @@ impl Scalar {
             ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Number(f64::INFINITY),
             "-.inf" | "-.Inf" | "-.INF" => Scalar::Number(f64::NEG_INFINITY),
             ".nan" | ".NaN" | ".NAN" => Scalar::Number(f64::NAN),
-            // Most scalars are words: one look at the first byte spares them the rest.
-            _ if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) => Scalar::Text,
             _ => match based(text) {
                 Some((digits, radix)) => Scalar::Number(expr::radix(digits, radix)?),
                 None => decimal(text).or_else(|| float(text)).map_or(Scalar::Text, Scalar::Number),
