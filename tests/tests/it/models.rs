@@ -1,12 +1,15 @@
 //! `assay inspect`, `eval` and `bench` as a person runs them: real models, hostile ones, and results that are
 //! known.
 
+mod made;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use made::{MATRICES, WIDTH, crashing, greedy, matrices};
 use runner::onnx::inspect::inspect;
 use serde_json::Value;
 use tests::binary::assay;
@@ -126,28 +129,6 @@ fn a_model_that_wants_all_memory_gets_what_it_is_allowed() {
     assert!(output.status.code().is_none_or(|code| code != 1) && !errors.contains("panicked"), "{errors}");
 }
 
-/// `x: float32 [1] → y = Expand(x, [2^20, 2^20])`, four tebibytes.
-fn greedy() -> Vec<u8> {
-    let bytes = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8][..], content].concat();
-    let number = |field: u8, value: u8| vec![field << 3, value];
-    let port = |field: u8, name: &[u8], dimensions: &[u8]| {
-        let shape = bytes(2, dimensions);
-        bytes(field, &[bytes(1, name), bytes(2, &bytes(1, &[number(1, 1), shape].concat()))].concat())
-    };
-    let sizes: Vec<u8> = [1i64 << 20, 1 << 20].iter().flat_map(|size| size.to_le_bytes()).collect();
-    let shape = [number(1, 2), number(2, 7), bytes(8, b"s"), bytes(9, &sizes)].concat();
-    let node = [bytes(1, b"x"), bytes(1, b"s"), bytes(2, b"y"), bytes(4, b"Expand")].concat();
-    let open = [bytes(1, &bytes(2, b"a")), bytes(1, &bytes(2, b"b"))].concat();
-    let graph = [
-        bytes(1, &node),
-        bytes(2, b"g"),
-        bytes(5, &shape),
-        port(11, b"x", &bytes(1, &number(1, 1))),
-        port(12, b"y", &open),
-    ];
-    [number(1, 10), bytes(7, &graph.concat()), bytes(8, &number(2, 21))].concat()
-}
-
 /// Four sessions hold four times the weights and no more: what opening them needed besides is gone.
 #[test]
 fn memory_that_opening_a_model_needed_is_given_back() {
@@ -163,71 +144,6 @@ fn memory_that_opening_a_model_needed_is_given_back() {
     let (large, small) = (peak(&path), peak(&digits("model.onnx")));
     let weights = (MATRICES * WIDTH * WIDTH * size_of::<f32>()) as f64;
     assert!(large - small < 4.0 * weights, "{large} and {small} bytes for weights of {weights}");
-}
-
-const MATRICES: usize = 4;
-const WIDTH: usize = 1024;
-
-/// `y = x·a·b·c·d` of square matrices.
-fn matrices() -> Vec<u8> {
-    let varint = |mut number: usize| {
-        let mut out = Vec::new();
-        while number >= 0x80 {
-            out.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        out.push(number as u8);
-        out
-    };
-    let bytes = |field: u8, content: &[u8]| [&[field << 3 | 2], &varint(content.len())[..], content].concat();
-    let number = |field: u8, value: usize| [vec![field << 3], varint(value)].concat();
-    let port = |field: u8, name: &[u8]| {
-        let size = |dimension: &[u8]| bytes(1, dimension);
-        let shape = bytes(2, &[size(&bytes(2, b"N")), size(&number(1, WIDTH))].concat());
-        bytes(field, &[bytes(1, name), bytes(2, &bytes(1, &[number(1, 1), shape].concat()))].concat())
-    };
-    let names: Vec<u8> = (b'a'..).take(MATRICES).collect();
-    let data = 0.5f32.to_le_bytes().repeat(WIDTH * WIDTH);
-    let weight = |name: &u8| {
-        let shape = [number(1, WIDTH), number(1, WIDTH)].concat();
-        bytes(5, &[shape, number(2, 1), bytes(8, &[*name]), bytes(9, &data)].concat())
-    };
-    let inner: Vec<Vec<u8>> = (1..MATRICES).map(|index| format!("x{index}").into_bytes()).collect();
-    let chain: Vec<&[u8]> =
-        std::iter::once(&b"x"[..]).chain(inner.iter().map(Vec::as_slice)).chain([&b"y"[..]]).collect();
-    let node = |(from_to, name): (&[&[u8]], &u8)| {
-        bytes(1, &[bytes(1, from_to[0]), bytes(1, &[*name]), bytes(2, from_to[1]), bytes(4, b"MatMul")].concat())
-    };
-    let nodes = chain.windows(2).zip(&names).map(node);
-    let fields = nodes.chain([bytes(2, b"g")]).chain(names.iter().map(weight)).chain([port(11, b"x"), port(12, b"y")]);
-    [number(1, 10), bytes(7, &fields.collect::<Vec<_>>().concat()), bytes(8, &number(2, 21))].concat()
-}
-
-/// −2³¹ / −1, which ONNX Runtime works out when it opens the model, and which no processor can: SIGFPE.
-fn crashing() -> Vec<u8> {
-    let bytes = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8][..], content].concat();
-    let number = |field: u8, value: u8| vec![field << 3, value];
-    let port = |field: u8, name: &[u8]| {
-        let shape = bytes(2, &bytes(1, &number(1, 1)));
-        bytes(field, &[bytes(1, name), bytes(2, &bytes(1, &[number(1, 6), shape].concat()))].concat())
-    };
-    let constant = |name: &[u8], value: i32| {
-        bytes(5, &[number(1, 1), number(2, 6), bytes(8, name), bytes(9, &value.to_le_bytes())].concat())
-    };
-    let node = |inputs: [&[u8]; 2], output: &[u8], operator: &[u8]| {
-        let inputs = inputs.map(|input| bytes(1, input)).concat();
-        bytes(1, &[inputs, bytes(2, output), bytes(4, operator)].concat())
-    };
-    let graph = [
-        node([b"a", b"b"], b"q", b"Div"),
-        node([b"x", b"q"], b"y", b"Add"),
-        bytes(2, b"g"),
-        constant(b"a", i32::MIN),
-        constant(b"b", -1),
-        port(11, b"x"),
-        port(12, b"y"),
-    ];
-    [number(1, 10), bytes(7, &graph.concat()), bytes(8, &number(2, 21))].concat()
 }
 
 #[test]
