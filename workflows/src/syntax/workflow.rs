@@ -18,11 +18,11 @@ pub struct Located<T> {
 /// A text that may hold `${{ }}`.
 pub type Template = Located<String>;
 
-/// A key of `env` or `with` whose value is an expression that gives a mapping: its entries stand in place of the key. Where
-/// one expression is the whole mapping, this is its only key.
+/// Where one expression is the whole of `env` or `with`, this is the mapping's only key.
 pub(super) const INSERT: &str = "${{ insert }}";
 
-/// Whether a key is [`INSERT`], however it is spaced.
+/// Whether a key of `env` or `with` is `${{ insert }}`, however it is spaced: its value is an expression that gives a mapping,
+/// whose entries stand in place of the key.
 pub fn is_insert(key: &str) -> bool {
     key.split_whitespace().eq(INSERT.split_whitespace())
 }
